@@ -1,0 +1,13 @@
+/* ban - functions of the C library that this project does not use
+ *
+ * Included by the compiler before everything else (-include).  Bytes go
+ * through view and str, numbers through number, memory through arena or memory.
+ */
+#ifndef BASE_BAN_H
+#define BASE_BAN_H
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok gets
+#pragma GCC poison atoi atol atoll alloca scanf sscanf fscanf
+#endif

@@ -1,0 +1,14 @@
+/* dial - connect to one address, within a deadline */
+#ifndef NET_DIAL_H
+#define NET_DIAL_H
+
+#include "net/address.h"
+
+/* A connected, non-blocking, close-on-exec stream socket to TO; bound to FROM first when
+ * not NULL.  -1 with *E set.  May suspend. */
+int dial(const struct net_address *to, const struct net_address *from, int64_t deadline,
+         struct error *e);
+/* As dial, for SOCK_SEQPACKET on a UNIX path. */
+int dial_seqpacket(const char *path, int64_t deadline, struct error *e);
+
+#endif

@@ -1,0 +1,65 @@
+/* dns - look-ups by libunbound, waiting as a fiber
+ *
+ * Servers come from /etc/resolv.conf, or from the parameter resolver_nameservers
+ * ("127.0.0.1@5353 ..."; ours, for tests and for split networks).
+ */
+#ifndef NET_DNS_H
+#define NET_DNS_H
+
+#include "base/arena.h"
+#include "net/address.h"
+
+enum dns_result {
+    DNS_OK,
+    DNS_NODATA,   /* the name exists, no such record */
+    DNS_NXDOMAIN, /* the name does not exist */
+    DNS_TEMPFAIL, /* no answer, SERVFAIL, time-out, invalid reply, no resolver */
+    DNS_INVALID,  /* the name is not valid in DNS */
+    DNS_POLICY    /* null MX (RFC 7505) */
+};
+
+/* NAMESERVERS "" means resolv.conf.  Before the first look-up, before the sandbox is closed. */
+void dns_init(struct view nameservers);
+
+struct dns_address {
+    struct net_address address; /* port 0 */
+};
+struct dns_addresses {
+    size_t n;
+    struct dns_address *items;
+    bool secure; /* DNSSEC validated */
+};
+struct dns_mx_host {
+    struct view name;                 /* without trailing dot, ACE form */
+    unsigned preference;
+    struct dns_addresses additional; /* what the same answer said; may be empty */
+};
+struct dns_mx {
+    size_t n;
+    struct dns_mx_host *hosts; /* by preference, ties in answer order */
+    bool secure;
+};
+#define DNS_WANT_IPV4 1
+#define DNS_WANT_IPV6 2
+
+/* All results live in arena A.  *E gets a text in Postfix's words ("Host or domain name not
+ * found. Name service error for name=x type=MX: Host not found") and a status 4.4.3/5.4.4/...
+ * All may suspend; TIMEOUT in microseconds. */
+enum dns_result dns_lookup_mx(struct arena *a, struct view domain, int64_t timeout,
+                              struct dns_mx *out, struct error *e);
+enum dns_result dns_lookup_addresses(struct arena *a, struct view host, unsigned want,
+                                     int64_t timeout, struct dns_addresses *out, struct error *e);
+/* The name that the PTR record of ADDRESS gives. */
+enum dns_result dns_lookup_ptr(struct arena *a, const struct net_address *address,
+                               int64_t timeout, struct view *name, struct error *e);
+struct dns_texts {
+    size_t n;
+    struct view *items; /* character strings joined */
+};
+enum dns_result dns_lookup_txt(struct arena *a, struct view name, int64_t timeout,
+                               struct dns_texts *out, struct error *e);
+enum dns_result dns_lookup_ns(struct arena *a, struct view name, int64_t timeout,
+                              struct dns_texts *out, struct error *e);
+const char *dns_strresult(enum dns_result r);
+
+#endif
