@@ -13,23 +13,25 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "run/fiber.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define IPC_MAX_BYTES (64 * 1024)
 #define IPC_MAX_FDS 4
 
-#define IPC_MESSAGE(name, ...) IPC_##name,
-#define IPC_ATTRIBUTE(name, ...)
+#define IPC_MESSAGE(id, ...) IPC_##id,
+#define IPC_ATTRIBUTE(...)
 enum ipc_type {
 #include "ipc/messages.def"
     IPC_TYPES
 };
 #undef IPC_MESSAGE
 #undef IPC_ATTRIBUTE
-#define IPC_MESSAGE(name, ...)
-#define IPC_ATTRIBUTE(name, ...) IPC_ATTR_##name,
+#define IPC_MESSAGE(...)
+#define IPC_ATTRIBUTE(id, ...) IPC_ATTR_##id,
 enum ipc_attr {
 #include "ipc/messages.def"
     IPC_ATTRS
