@@ -1,0 +1,64 @@
+/* cleanup - the streaming filter that every new message passes, once
+ *
+ * Header repair, address rewriting, canonical, masquerade, virtual aliases, bcc, header and body
+ * checks, extraction of recipients, hop count.  Content goes in line by line and out into
+ * a draft.  Source: cleanup(8), ADDRESS_REWRITING_README, header_checks(5).
+ */
+#ifndef CLEANUP_CLEANUP_H
+#define CLEANUP_CLEANUP_H
+
+#include "queue/draft.h"
+#include "rewrite/rewrite.h"
+
+struct cleanup_setup; /* per process: opened tables */
+struct cleanup_setup *cleanup_setup_new(const struct conf *c, struct rewrite *r);
+void cleanup_setup_free(struct cleanup_setup *s);
+
+#define CLEANUP_FILTER 1         /* header and body checks, milters */
+#define CLEANUP_BCC 2            /* always_bcc, sender_bcc_maps, recipient_bcc_maps */
+#define CLEANUP_MAP 4            /* canonical, virtual ... */
+#define CLEANUP_EXTRACT 8        /* sendmail -t */
+#define CLEANUP_ADD_MISSING 16   /* always_add_missing_headers or local origin */
+#define CLEANUP_HOLD 32
+#define CLEANUP_SMTP 64          /* came over the network (mime checks of strict_* apply) */
+#define CLEANUP_AUTO_UTF8 128    /* smtputf8_autodetect applies */
+#define CLEANUP_EXTERNAL (CLEANUP_FILTER | CLEANUP_BCC | CLEANUP_MAP)
+#define CLEANUP_INTERNAL CLEANUP_MAP
+
+struct cleanup;
+/* Begin a message in DRAFT.  ENV has what is known so far (client facts, flags, rewrite_context, arrival);
+ * copied. */
+struct cleanup *cleanup_open(struct cleanup_setup *s, struct draft *draft, const struct envelope *env,
+                             unsigned flags);
+/* Envelope, before the content.  Addresses in internal form.  Table errors stick; a recipient limit or
+ * table error is told at cleanup_finish.  May suspend (tables). */
+void cleanup_sender(struct cleanup *c, struct view sender);
+void cleanup_full_name(struct cleanup *c, struct view name); /* sendmail -F */
+void cleanup_recipient(struct cleanup *c, struct view address, struct view original,
+                       struct view orcpt, unsigned notify);
+/* Access-table actions of smtpd reach here. */
+void cleanup_set_filter(struct cleanup *c, struct view filter);
+void cleanup_set_redirect(struct cleanup *c, struct view address);
+void cleanup_set_hold(struct cleanup *c, struct view reason);
+void cleanup_set_discard(struct cleanup *c);
+void cleanup_prepend_header(struct cleanup *c, struct view line);
+/* One content line without its line end (our own Received: first, then the message). May suspend. */
+void cleanup_line(struct cleanup *c, struct view line);
+/* A piece of a line longer than line_length_limit: MORE pieces follow. */
+void cleanup_line_piece(struct cleanup *c, struct view piece, bool more);
+/* Did something end the message already (reject, size), so that input may be thrown away? */
+bool cleanup_is_doomed(const struct cleanup *c);
+
+enum cleanup_verdict {
+    CLEANUP_QUEUED,
+    CLEANUP_DISCARDED, /* accepted and thrown away by a DISCARD action */
+    CLEANUP_REJECTED,  /* *E has status and text ("5.7.1 message content rejected", hop count, size, no recipients) */
+    CLEANUP_DEFERRED   /* *E: tables, space, qmgr */
+};
+/* End of content: headers completed, virtual expansion done, committed durably.  Logs "message-id=" under the
+ * tag cleanup.  C is freed.  May suspend. */
+enum cleanup_verdict cleanup_finish(struct cleanup *c, const struct queue_id *origin, struct error *e);
+/* The client went away: nothing remains. */
+void cleanup_abort(struct cleanup *c);
+
+#endif

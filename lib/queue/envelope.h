@@ -1,0 +1,82 @@
+/* envelope - sender, recipients and facts of one message, and their bytes
+ *
+ * In a queue file (and in a journal record) the content comes first, LF line ends, as it
+ * will be delivered; then the envelope: records of type (1 byte), length (u32 little
+ * endian) and value; then a footer of fixed size.  Only a recipient's status byte ever changes in
+ * place.  docs/queue-file.md has the whole format.
+ */
+#ifndef QUEUE_ENVELOPE_H
+#define QUEUE_ENVELOPE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+#define NOTIFY_NEVER 1
+#define NOTIFY_SUCCESS 2
+#define NOTIFY_FAILURE 4
+#define NOTIFY_DELAY 8
+
+enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
+
+enum recipient_status { RECIPIENT_PENDING = 'p', RECIPIENT_DONE = 'd' };
+
+struct recipient {
+    struct view address;  /* where it goes; internal form */
+    struct view original; /* as first received (orig_to=); may equal address */
+    struct view orcpt;    /* DSN ORCPT as received, "rfc822;a+2Bb@c"; may be empty */
+    uint8_t notify;       /* NOTIFY_...; 0: not said */
+    uint8_t status;       /* enum recipient_status */
+    uint32_t offset;      /* of the status byte, from the start of the envelope */
+};
+
+#define MESSAGE_HOLD 1          /* goes to hold/ */
+#define MESSAGE_VERIFY 2        /* address probe: deliver nothing, report (sendmail -bv) */
+#define MESSAGE_TRACE 4         /* deliver and report (sendmail -v) */
+#define MESSAGE_NO_DELAY_DSN 8
+#define MESSAGE_SMTPUTF8 16     /* needs SMTPUTF8 */
+#define MESSAGE_8BIT 32         /* BODY=8BITMIME, or 8-bit bytes were seen */
+#define MESSAGE_DELAY_SENT 64   /* the delay warning went out (kept as a record that is overwritten) */
+#define MESSAGE_INTERNAL 128    /* a notice of ours (bounce, postmaster) */
+#define MESSAGE_PROBE 256       /* address verification probe */
+
+struct envelope {
+    int64_t arrival;     /* wall clock, microseconds */
+    struct view sender;  /* "" is the null sender */
+    uint32_t flags;      /* MESSAGE_... */
+    enum dsn_ret ret;
+    struct view envid;   /* DSN ENVID, xtext decoded form as Postfix keeps it */
+    /* The client, as logged and as passed on (XFORWARD, policy); empty when local. */
+    struct view client_name, client_address, client_port, helo_name, protocol_name;
+    struct view sasl_method, sasl_username, sasl_sender;
+    struct view log_ident;       /* client message id for XFORWARD IDENT */
+    struct view rewrite_context; /* "local" or "remote" */
+    struct view content_filter;  /* "transport:nexthop"; empty none */
+    struct view redirect;        /* REDIRECT action: all mail goes there */
+    struct view message_id;      /* for logs */
+    struct recipient *recipients;
+    size_t n_recipients;
+};
+
+#define ENVELOPE_MAX_BYTES (64u << 20)
+#define QUEUE_FOOTER_SIZE 64
+struct queue_footer {
+    uint64_t content_size;
+    uint64_t envelope_size;
+    uint32_t checksum; /* CRC-32C of envelope and sizes */
+    uint32_t content_checksum;
+};
+
+/* Append the records; recipients get their offset. */
+bool envelope_write(struct envelope *env, struct str *out) MUST_CHECK;
+/* Parse; views point into BYTES, arrays live in A.  Every length is checked. */
+bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
+                    struct error *e) MUST_CHECK;
+void queue_footer_write(const struct queue_footer *f, char out[QUEUE_FOOTER_SIZE]);
+bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer *out,
+                        struct error *e) MUST_CHECK;
+uint32_t queue_checksum(uint32_t seed, struct view bytes); /* CRC-32C */
+
+#endif
