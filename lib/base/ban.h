@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#undef alloca
+#undef strncpy
+#undef strcpy
+#undef strcat
+#undef strncat
 #pragma GCC poison strcpy strcat sprintf vsprintf strncpy strncat strtok gets
 #pragma GCC poison atoi atol atoll alloca scanf sscanf fscanf
 #endif

@@ -27,5 +27,7 @@ size_t hash_count(const struct hash *h);
 bool hash_next(const struct hash *h, size_t *position, struct view *key, void **value);
 /* The keyed 64-bit hash of V. */
 uint64_t hash_of(struct view v);
+/* SipHash-1-3 of V under a given key. */
+uint64_t hash_siphash(const uint64_t key[2], struct view v);
 
 #endif

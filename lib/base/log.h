@@ -31,6 +31,8 @@ void log_set_file(int fd);
 void log_set_host(const char *host);
 /* syslog facility by name ("mail", "local0" ...); false when unknown. */
 bool log_set_facility(const char *name);
+/* Another datagram socket than /dev/log; kept as a pointer.  For tests. */
+void log_set_socket_path(const char *path);
 /* Also copy each line to stderr (start-fg, -v on a terminal). */
 void log_also_stderr(bool on);
 /* -v count; log_debug prints when > 0. */
@@ -46,7 +48,8 @@ void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void log_panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void log_write(enum log_level level, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-/* Tests: call HOOK with every finished text (without date and tag) instead of a sink. */
+/* Tests: call HOOK with every finished text ("warning: ..."; without date and tag)
+ * instead of a sink. */
 void log_set_hook(void (*hook)(enum log_level level, const char *text));
 
 #endif

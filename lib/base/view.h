@@ -20,7 +20,7 @@ struct view {
 #define VIEW(literal) ((struct view){"" literal, sizeof(literal) - 1})
 /* The two arguments that printf's "%.*s" wants; for log and error texts. */
 #define VIEW_FMT(v) (int)((v).n > 4096 ? 4096 : (v).n), ((v).p ? (v).p : "")
-#define VIEW_NONE ((struct view){NULL, 0})
+#define VIEW_NONE   ((struct view){NULL, 0})
 
 /* A view of a C string; NULL gives the empty view. */
 static inline struct view view_of(const char *text)
@@ -73,22 +73,49 @@ bool view_token(struct view *rest, struct view separators, struct view *token);
 bool view_token_braced(struct view *rest, struct view separators, struct view *token);
 
 /* ASCII classes, independent of the locale. */
-static inline bool ascii_is_digit(int c) { return c >= '0' && c <= '9'; }
-static inline bool ascii_is_upper(int c) { return c >= 'A' && c <= 'Z'; }
-static inline bool ascii_is_lower(int c) { return c >= 'a' && c <= 'z'; }
-static inline bool ascii_is_alpha(int c) { return ascii_is_upper(c) || ascii_is_lower(c); }
-static inline bool ascii_is_alnum(int c) { return ascii_is_alpha(c) || ascii_is_digit(c); }
+static inline bool ascii_is_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline bool ascii_is_upper(int c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+static inline bool ascii_is_lower(int c)
+{
+    return c >= 'a' && c <= 'z';
+}
+static inline bool ascii_is_alpha(int c)
+{
+    return ascii_is_upper(c) || ascii_is_lower(c);
+}
+static inline bool ascii_is_alnum(int c)
+{
+    return ascii_is_alpha(c) || ascii_is_digit(c);
+}
 static inline bool ascii_is_space(int c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
-static inline bool ascii_is_print(int c) { return c >= 0x20 && c < 0x7f; }
-static inline int ascii_lower(int c) { return ascii_is_upper(c) ? c + 32 : c; }
-static inline int ascii_upper(int c) { return ascii_is_lower(c) ? c - 32 : c; }
+static inline bool ascii_is_print(int c)
+{
+    return c >= 0x20 && c < 0x7f;
+}
+static inline int ascii_lower(int c)
+{
+    return ascii_is_upper(c) ? c + 32 : c;
+}
+static inline int ascii_upper(int c)
+{
+    return ascii_is_lower(c) ? c - 32 : c;
+}
 /* All bytes below 0x80. */
 bool view_is_ascii(struct view v);
 /* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool view_is_utf8(struct view v);
+/* Length of the well-formed UTF-8 sequence that V starts with; 0 when it starts
+ * with none. */
+size_t view_utf8_length(struct view v);
 /* All bytes digits, and at least one. */
 bool view_is_number(struct view v);
 
