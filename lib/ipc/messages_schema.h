@@ -7,7 +7,14 @@
 
 #include "ipc/ipc.h"
 
-enum ipc_kind { IPC_KIND_U64, IPC_KIND_I64, IPC_KIND_BOOL, IPC_KIND_BYTES, IPC_KIND_TEXT };
+enum ipc_kind {
+    IPC_KIND_U64,
+    IPC_KIND_I64,
+    IPC_KIND_BOOL,
+    IPC_KIND_BYTES,
+    IPC_KIND_SECRET,
+    IPC_KIND_TEXT
+};
 
 struct ipc_attr_schema {
     const char *name;
