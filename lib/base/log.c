@@ -26,6 +26,7 @@ int log_verbose;
 static struct {
     char tag[LONGEST_NAME];
     char host[LONGEST_NAME];
+    char command[LONGEST_NAME]; /* what stderr shows in place of the tag */
     const char *socket_path;
     enum log_sink sink;
     bool is_daemon;
@@ -180,7 +181,8 @@ format_text(char *buffer, enum log_level level, const char *format, va_list args
 static void to_stderr(const char *text)
 {
     static _Thread_local char line[LONGEST_LINE + LONGEST_NAME + 4];
-    int n = snprintf(line, sizeof line, "%s: %s", log_tag(), text);
+    const char *name = state.command[0] ? state.command : log_tag();
+    int n = snprintf(line, sizeof line, "%s: %s", name, text);
 
     if (n > 0)
         (void)write_line(STDERR_FILENO, (struct view){line, (size_t)n});
@@ -308,6 +310,11 @@ void log_also_stderr(bool on)
     state.also_stderr = on;
 }
 
+void log_set_command(const char *name)
+{
+    snprintf(state.command, sizeof state.command, "%s", name);
+}
+
 void log_set_hook(void (*hook)(enum log_level level, const char *text))
 {
     state.hook = hook;
@@ -347,7 +354,7 @@ void log_fatal(const char *format, ...)
 {
     LOG_AT(LOG_LEVEL_FATAL, format);
     /* A daemon that fails at start must not make master(8) spin. */
-    if (state.is_daemon)
+    if (state.is_daemon && state.command[0] == '\0')
         (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     exit(1);
 }

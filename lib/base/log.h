@@ -48,6 +48,9 @@ void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void log_panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void log_write(enum log_level level, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+/* This is a command, not a daemon: its lines on stderr start with NAME whatever the tag
+ * is, and a fatal error ends it without the pause. */
+void log_set_command(const char *name);
 /* Tests: call HOOK with every finished text ("warning: ..."; without date and tag)
  * instead of a sink. */
 void log_set_hook(void (*hook)(enum log_level level, const char *text));
