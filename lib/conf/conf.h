@@ -1,0 +1,65 @@
+/* conf - the configuration of an instance, read once, then never changed
+ *
+ * A struct conf is one consistent reading of main.cf (and of a service's -o
+ * overrides).  Every parameter that exists is listed in parameters.tsv; from it the build
+ * makes parameter_list.h with one constant P_name per parameter, so a misspelt
+ * name does not compile.  Values are expanded and checked at load, so the getters
+ * cannot fail.  A reload makes a new struct conf.
+ *
+ * Source: postconf(5), master(5) of Postfix 3.x.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+#include "parameter_list.h" /* enum parameter { P_2bounce_notice_recipient, ... P_COUNT } */
+
+struct conf;
+
+/* What the reader found worth telling; each with file:line in .place. */
+struct conf_notes {
+    size_t n;
+    struct error *items;
+};
+
+/* Read DIRECTORY/main.cf.  OVERRIDES are "name=value" texts (from -o), N of them, and win.
+ * False with *E (place set) when the file cannot be used.  Unknown parameters are
+ * not errors here (they may be the user's own, used as $name); see conf_check.h. */
+bool conf_load(const char *directory, const char *const *overrides, size_t n,
+               struct conf **out, struct error *e) MUST_CHECK;
+void conf_free(struct conf *c);
+const char *conf_directory(const struct conf *c);
+
+/* The expanded value.  Views and C strings live as long as C. */
+struct view conf_view(const struct conf *c, enum parameter p);
+const char *conf_cstr(const struct conf *c, enum parameter p);
+bool conf_bool(const struct conf *c, enum parameter p);
+int64_t conf_int(const struct conf *c, enum parameter p);
+/* Time parameters, in microseconds. */
+int64_t conf_time(const struct conf *c, enum parameter p);
+/* Was it given in main.cf or by -o? */
+bool conf_is_set(const struct conf *c, enum parameter p);
+/* "NAME_destination_concurrency_limit" and the 18 others of its kind: the value for transport
+ * TRANSPORT if it has its own, else that of the default parameter P. */
+int64_t conf_transport_int(const struct conf *c, struct view transport, enum parameter p);
+int64_t conf_transport_time(const struct conf *c, struct view transport, enum parameter p);
+struct view conf_transport_view(const struct conf *c, struct view transport, enum parameter p);
+
+/* Any name, also the user's own ($my_thing); empty when unknown; *FOUND may be NULL. */
+struct view conf_named(const struct conf *c, struct view name, bool *found);
+/* Expand $name, ${name?a:b}, ${name:b}, comparisons, in TEXT with this configuration. LOOKUP, when
+ * not NULL, is asked first for names that are not parameters (pipe macros and the like). */
+typedef bool conf_lookup_fn(struct view name, struct str *out, void *arg);
+bool conf_expand(const struct conf *c, struct view text, conf_lookup_fn *lookup, void *arg,
+                 struct str *out, struct error *e) MUST_CHECK;
+
+/* smtpd_restriction_classes and other dynamic names: conf_named. */
+/* Derived: absolute path of a name below queue_directory, config_directory or data_directory. */
+struct view conf_queue_directory(const struct conf *c);
+/* Name of this program in logs: syslog_name/NAME ("postfix/smtpd", "postfix/submission/smtpd"). */
+
+#endif
