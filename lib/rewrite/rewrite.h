@@ -30,6 +30,7 @@ struct resolved {
     struct view nexthop;
     struct view recipient; /* what the agent gets */
     enum address_class class;
+    bool is_routed;        /* the local part holds another routing operator (@, %, !) */
     bool is_error;         /* unresolvable: transport "error", nexthop has the text */
 };
 /* Where does ADDRESS go: mydestination, virtual_alias_domains, virtual_mailbox_domains, relay_domains,

@@ -1,0 +1,108 @@
+/* access - who may do what: the restriction lists of the SMTP server
+ *
+ * Eight stages, each a list of named restrictions asked in order until one
+ * permits or refuses (SMTPD_ACCESS_README, access(5)).  Nothing here knows a
+ * session: the facts come as a struct access_subject, so the same code can
+ * explain a decision without a client.  Restrictions are compiled and checked
+ * when the program starts.
+ */
+#ifndef ACCESS_ACCESS_H
+#define ACCESS_ACCESS_H
+
+#include "net/address.h"
+#include "rewrite/recipients.h"
+#include "rewrite/rewrite.h"
+
+enum access_stage {
+    ACCESS_CLIENT,
+    ACCESS_HELO,
+    ACCESS_SENDER,
+    ACCESS_RELAY,
+    ACCESS_RECIPIENT,
+    ACCESS_DATA,
+    ACCESS_END_OF_DATA,
+    ACCESS_ETRN,
+    ACCESS_STAGES
+};
+
+enum access_name_status {
+    ACCESS_NAME_OK,
+    ACCESS_NAME_TEMPFAIL, /* the look-up may succeed later */
+    ACCESS_NAME_PERMFAIL, /* no name, or a name that does not lead back */
+};
+
+/* What is known of the request.  Views are empty while unknown. */
+struct access_subject {
+    struct view client_name; /* "unknown" unless verified */
+    struct view reverse_name;
+    struct view client_address; /* "192.0.2.1", "2001:db8::1" */
+    struct view client_display; /* "name[address]" */
+    enum access_name_status name_status, reverse_name_status;
+    struct view helo_name;
+    struct view protocol; /* "SMTP", "ESMTP" */
+    struct view sender;   /* internal form; meaningful when has_sender */
+    bool has_sender;
+    struct view recipient;  /* internal form */
+    unsigned recipients;    /* accepted so far */
+    struct view etrn_domain;
+    struct view queue_id; /* empty: NOQUEUE */
+    struct view sasl_username;
+    const char *command; /* the SMTP command that is being answered: "RCPT" */
+    bool pipelined;      /* the client sent on without waiting where it must wait */
+    bool content_received; /* PREPEND comes too late */
+};
+
+/* What access(5) actions ask to be done with the message. */
+enum access_effect_kind {
+    ACCESS_FILTER,
+    ACCESS_REDIRECT,
+    ACCESS_HOLD,
+    ACCESS_DISCARD,
+    ACCESS_PREPEND,
+    ACCESS_BCC
+};
+struct access_effect {
+    struct access_effect *next;
+    enum access_effect_kind kind;
+    struct view value;
+};
+
+/* The end of an evaluation. */
+struct access_outcome {
+    bool refused;
+    int code;          /* 554 */
+    char status[12];   /* "5.7.1" */
+    struct view reply; /* "554 5.7.1 <x>: Relay access denied" */
+    struct access_effect *effects; /* in order; also when not refused */
+};
+
+struct access; /* the compiled lists of one configuration */
+
+/* Compile all stages.  NULL with *E (parameter named) for an unknown restriction, a missing argument, or
+ * when relay control is absent ("specify at least one working instance of ..."). */
+struct access *access_new(const struct conf *c, struct rewrite *r, struct recipients *recipients,
+                          struct error *e);
+void access_free(struct access *a);
+
+/* Evaluate one stage; everything in OUT lives in ARENA.  Soft refusals that wait for the outcome of later stages
+ * (defer_if_permit) are kept in MEMORY, which the caller clears per recipient.  May suspend. */
+struct access_memory {
+    bool defer_if_permit, defer_if_reject;
+    struct access_outcome permit_outcome, reject_outcome;
+};
+void access_evaluate(struct access *a, enum access_stage stage, const struct access_subject *subject,
+                     struct access_memory *memory, struct arena *arena, struct access_outcome *out);
+/* As Postfix at RCPT: the delayed client, helo and sender stages (when smtpd_delay_reject), then relay and recipient in
+ * the configured order, then unlisted recipient.  May suspend. */
+void access_evaluate_recipient(struct access *a, const struct access_subject *subject,
+                               struct arena *arena, struct access_outcome *out);
+/* smtpd_reject_unlisted_sender at MAIL; and the sender stages when not delayed. */
+void access_evaluate_sender(struct access *a, const struct access_subject *subject,
+                            struct arena *arena, struct access_outcome *out);
+/* Is the client in $mynetworks? May suspend. */
+bool access_client_is_trusted(struct access *a, const struct access_subject *subject);
+
+/* Every name that is known, for check and postconf; NULL at the end. */
+const char *access_restriction_name(size_t i);
+
+#endif

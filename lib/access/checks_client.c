@@ -1,0 +1,163 @@
+/* checks_client - restrictions on the client and on its HELO name */
+#include "access/internal.h"
+
+#include "format/address.h"
+#include "net/dns.h"
+
+#include <ifaddrs.h>
+
+#define DNS_TIMEOUT (60 * CLOCK_SECOND)
+
+bool access_client_is_trusted(struct access *a, const struct access_subject *s)
+{
+    struct error e = ERROR_INIT;
+    return match_client(a->mynetworks, s->client_name, s->client_address, &e) == MATCH_YES;
+}
+
+enum access_says ask_permit_mynetworks(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    const struct access_subject *s = run->subject;
+    struct error e = ERROR_INIT;
+    switch (match_client(run->access->mynetworks, s->client_name, s->client_address, &e)) {
+    case MATCH_YES:
+        return SAYS_PERMIT;
+    case MATCH_ERROR:
+        return access_defer_if_reject(run, "4.3.0", "<%.*s>: Temporary lookup failure",
+                                      VIEW_FMT(s->client_display));
+    case MATCH_NO:
+    default:
+        return SAYS_DUNNO;
+    }
+}
+
+enum access_says ask_permit_inet_interfaces(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    struct net_address client, own;
+    struct ifaddrs *all;
+    if (!net_address_parse(run->subject->client_address, 0, &client) || getifaddrs(&all) != 0)
+        return SAYS_DUNNO;
+    enum access_says says = net_address_is_loopback(&client) ? SAYS_PERMIT : SAYS_DUNNO;
+    for (struct ifaddrs *i = all; i && says == SAYS_DUNNO; i = i->ifa_next) {
+        if (!i->ifa_addr ||
+            (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+            continue;
+        net_address_set(&own, i->ifa_addr,
+                        i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                          : sizeof(struct sockaddr_in6));
+        if (net_address_eq(&client, &own))
+            says = SAYS_PERMIT;
+    }
+    freeifaddrs(all);
+    return says;
+}
+
+enum access_says ask_permit_sasl(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    return view_is_empty(run->subject->sasl_username) ? SAYS_DUNNO : SAYS_PERMIT;
+}
+
+enum access_says ask_reject_unknown_client(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    const struct access_subject *s = run->subject;
+    if (s->name_status == ACCESS_NAME_OK)
+        return SAYS_DUNNO;
+    int code = s->name_status == ACCESS_NAME_PERMFAIL
+                   ? (int)conf_int(run->access->conf, P_unknown_client_reject_code)
+                   : 450;
+    return access_refuse(run, code, "4.7.25",
+                         "Client host rejected: cannot find your hostname, [%.*s]",
+                         VIEW_FMT(s->client_address));
+}
+
+enum access_says ask_reject_unknown_reverse(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    const struct access_subject *s = run->subject;
+    if (s->reverse_name_status == ACCESS_NAME_OK)
+        return SAYS_DUNNO;
+    int code = s->reverse_name_status == ACCESS_NAME_PERMFAIL
+                   ? (int)conf_int(run->access->conf, P_unknown_client_reject_code)
+                   : 450;
+    return access_refuse(run, code, "4.7.25",
+                         "Client host rejected: cannot find your reverse hostname, [%.*s]",
+                         VIEW_FMT(s->client_address));
+}
+
+/* HELO [1.2.3.4]: the address in brackets; false when the name is no literal. */
+static bool is_literal(struct view helo)
+{
+    return helo.n > 0 && helo.p[0] == '[';
+}
+
+enum access_says ask_reject_invalid_helo(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    struct view helo = run->subject->helo_name;
+    if (view_is_empty(helo))
+        return SAYS_DUNNO;
+    /* One trailing dot is forgiven. */
+    struct view name = view_ends(helo, VIEW(".")) ? view_sub(helo, 0, helo.n - 1) : helo;
+    bool valid = is_literal(name) ? host_literal_is_valid(name, NULL)
+                                  : hostname_is_valid_utf8(name) || ipv4_is_valid(name) ||
+                                        ipv6_is_valid(name);
+    if (valid)
+        return SAYS_DUNNO;
+    return access_refuse(run,
+                         (int)conf_int(run->access->conf, P_invalid_hostname_reject_code),
+                         "5.5.2", "<%.*s>: Helo command rejected: Invalid name",
+                         VIEW_FMT(helo));
+}
+
+enum access_says ask_reject_non_fqdn_helo(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    struct view helo = run->subject->helo_name;
+    if (view_is_empty(helo))
+        return SAYS_DUNNO;
+    struct view name = view_ends(helo, VIEW(".")) ? view_sub(helo, 0, helo.n - 1) : helo;
+    if (is_literal(name) ? host_literal_is_valid(name, NULL)
+                         : hostname_is_valid_utf8(name) && view_has(name, '.'))
+        return SAYS_DUNNO;
+    return access_refuse(run, (int)conf_int(run->access->conf, P_non_fqdn_reject_code), "5.5.2",
+                         "<%.*s>: Helo command rejected: need fully-qualified hostname",
+                         VIEW_FMT(helo));
+}
+
+enum access_says ask_reject_unknown_helo(struct access_run *run, const struct restriction *r)
+{
+    (void)r;
+    struct view helo = run->subject->helo_name;
+    if (view_is_empty(helo) || is_literal(helo))
+        return SAYS_DUNNO;
+    struct dns_mx mx;
+    struct dns_addresses addresses;
+    struct error e = ERROR_INIT;
+    enum dns_result got = dns_lookup_mx(run->arena, helo, DNS_TIMEOUT, &mx, &e);
+    if (got == DNS_NODATA)
+        got = dns_lookup_addresses(run->arena, helo, DNS_WANT_IPV4 | DNS_WANT_IPV6,
+                                   DNS_TIMEOUT, &addresses, &e);
+    if (got == DNS_OK || got == DNS_POLICY)
+        return SAYS_DUNNO;
+    const char *format = "<%.*s>: Helo command rejected: Host not found";
+    if (got == DNS_TEMPFAIL)
+        return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
+                               arena_printf(run->arena, format, VIEW_FMT(helo)).p);
+    return access_refuse(run, (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
+                         "4.7.1", format, VIEW_FMT(helo));
+}
+
+enum access_says ask_reject_unauth_pipelining(struct access_run *run,
+                                              const struct restriction *r)
+{
+    (void)r;
+    if (!run->subject->pipelined)
+        return SAYS_DUNNO;
+    struct view name = access_reply_name(run, run->stage);
+    return access_refuse(run, 503, "5.5.0",
+                         "<%.*s>: %s rejected: Improper use of SMTP command pipelining",
+                         VIEW_FMT(name), access_reply_class(run->stage));
+}
