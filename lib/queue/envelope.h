@@ -41,6 +41,7 @@ struct recipient {
 #define MESSAGE_DELAY_SENT 64   /* the delay warning went out (kept as a record that is overwritten) */
 #define MESSAGE_INTERNAL 128    /* a notice of ours (bounce, postmaster) */
 #define MESSAGE_PROBE 256       /* address verification probe */
+#define MESSAGE_FORCED_EXPIRE 512 /* postsuper -e: goes back to its sender at the next attempt */
 
 struct envelope {
     int64_t arrival;     /* wall clock, microseconds */
@@ -58,6 +59,7 @@ struct envelope {
     struct view message_id;      /* for logs */
     struct recipient *recipients;
     size_t n_recipients;
+    uint32_t marks_offset; /* of the two bytes for MESSAGE_DELAY_SENT and _FORCED_EXPIRE */
 };
 
 #define ENVELOPE_MAX_BYTES (64u << 20)
@@ -69,7 +71,13 @@ struct queue_footer {
     uint32_t content_checksum;
 };
 
-/* Append the records; recipients get their offset. */
+/* Longest fields; what is longer (a client's HELO name ...) is cut by envelope_write, but a sender or
+ * recipient that is too long makes it fail.  They fit the attributes of ipc/messages.def. */
+#define ENVELOPE_ADDRESS_MAX 2048
+#define ENVELOPE_RECIPIENTS_MAX 1000000u
+
+/* Append the records; recipients get their offset.  False when there is no recipient, too many, an
+ * address too long, or OUT is full. */
 bool envelope_write(struct envelope *env, struct str *out) MUST_CHECK;
 /* Parse; views point into BYTES, arrays live in A.  Every length is checked. */
 bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
@@ -78,5 +86,8 @@ void queue_footer_write(const struct queue_footer *f, char out[QUEUE_FOOTER_SIZE
 bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer *out,
                         struct error *e) MUST_CHECK;
 uint32_t queue_checksum(uint32_t seed, struct view bytes); /* CRC-32C */
+/* The checksum of the footer: the bytes of ENV as parsed from BYTES, with every status byte taken as
+ * pending, and then the two sizes. */
+uint32_t envelope_checksum(const struct envelope *env, struct view bytes, uint64_t content_size);
 
 #endif
