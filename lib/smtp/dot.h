@@ -33,11 +33,11 @@ struct dot_reader {
     enum dot_mode mode;
     bool bdat;         /* no dots are looked at; there is no end in the bytes */
     size_t line_limit; /* line_length_limit: longest piece given */
-    struct str held;   /* the beginning of a line that the last input did not finish */
-    bool held_cr;      /* a CR came last and is not in held yet */
-    bool line_open;    /* a piece of this line was given out */
     bool after_crlf;   /* the line before ended with CRLF (or this is the first) */
-    bool flush_held;   /* private: held was given out; clear it on the next call */
+    /* Private. */
+    struct str held; /* the beginning of a line that the last input did not finish */
+    bool line_open;  /* a piece of this line was given out */
+    size_t given;    /* bytes of `held` that the caller has; they go on the next call */
     /* What was met; for the log and for DOT_REJECT. */
     bool seen_bare_lf;
     bool seen_bare_cr;
