@@ -3,7 +3,7 @@
  * Included by the compiler before everything else (-include).  Bytes go
  * through view and str, numbers through number, memory through arena or memory.
  */
-#ifndef BASE_BAN_H
+#if !defined BASE_BAN_H && !defined __ASSEMBLER__
 #define BASE_BAN_H
 #include <stdio.h>
 #include <stdlib.h>

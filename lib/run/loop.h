@@ -26,13 +26,23 @@ struct watch {
     bool readable, writable; /* may be tried without waiting */
     bool hangup;
     struct fiber *reader, *writer;
+    /* When not NULL: called in the loop at each event, instead of all the above; must
+     * read until EAGAIN and must not suspend.  Set it after watch_add(). */
+    void (*on_event)(struct watch *w);
+    /* Of loop.c: an event came that no wait has taken; EPOLLOUT is asked for; the
+     * descriptor is of a kind that epoll does not take. */
+    bool read_event, write_event, wants_write, always_ready;
 };
 /* FD must be non-blocking.  Starts as readable and writable. */
 void watch_add(struct watch *w, int fd);
+/* For a listening socket that several processes share: reading only, and an event wakes
+ * one of the processes that wait (EPOLLEXCLUSIVE). */
+void watch_add_exclusive(struct watch *w, int fd);
 /* Before close(fd). */
 void watch_remove(struct watch *w);
-/* Wait until an event came; the caller calls these after EAGAIN, which clears the
- * mark.  May suspend. */
+/* Wait until an event came; to be called after EAGAIN.  The mark is cleared; an
+ * event since the last wait ends this one at once, so one EAGAIN more may follow.
+ * May suspend. */
 enum wake watch_wait_read(struct watch *w, int64_t deadline);
 enum wake watch_wait_write(struct watch *w, int64_t deadline);
 
