@@ -20,7 +20,7 @@
 #include <sys/types.h>
 
 #define IPC_MAX_BYTES (64 * 1024)
-#define IPC_MAX_FDS 4
+#define IPC_MAX_FDS   4
 
 #define IPC_MESSAGE(id, ...) IPC_##id,
 #define IPC_ATTRIBUTE(...)
@@ -47,6 +47,8 @@ void ipc_put_u64(struct ipc_message *m, enum ipc_attr attr, uint64_t value);
 void ipc_put_i64(struct ipc_message *m, enum ipc_attr attr, int64_t value);
 void ipc_put_view(struct ipc_message *m, enum ipc_attr attr, struct view value);
 void ipc_put_cstr(struct ipc_message *m, enum ipc_attr attr, const char *value);
+/* (A put of an attribute that the message does not have, or of another kind, is a bug and
+ * panics; a value that its attribute does not allow makes ipc_send fail.) */
 /* Attach a descriptor; it stays the caller's (the kernel duplicates it when sent). */
 void ipc_put_fd(struct ipc_message *m, int fd);
 /* Bytes so far, to stop before IPC_MAX_BYTES when packing lists. */
@@ -54,13 +56,17 @@ size_t ipc_message_size(const struct ipc_message *m);
 
 enum ipc_type ipc_message_type(const struct ipc_message *m);
 const char *ipc_type_name(enum ipc_type type);
+/* Checksum of the list of messages, for HELLO: programs of different builds must not
+ * talk. */
+uint64_t ipc_version(void);
 /* Values of single attributes; the default when the attribute is absent (optional). */
 uint64_t ipc_get_u64(const struct ipc_message *m, enum ipc_attr attr, uint64_t absent);
 int64_t ipc_get_i64(const struct ipc_message *m, enum ipc_attr attr, int64_t absent);
-struct view ipc_get_view(const struct ipc_message *m, enum ipc_attr attr); /* empty when absent */
+struct view ipc_get_view(const struct ipc_message *m,
+                         enum ipc_attr attr); /* empty when absent */
 bool ipc_has(const struct ipc_message *m, enum ipc_attr attr);
-/* Walk all attributes in order (for repeated ones, which keep their order among each other):
- * start with *POSITION = 0. */
+/* Walk all attributes in order (for repeated ones, which keep their order among each
+ * other): start with *POSITION = 0. */
 struct ipc_value {
     enum ipc_attr attr;
     uint64_t u64; /* unsigned kinds */
@@ -82,12 +88,12 @@ void ipc_close(struct ipc *c);
 int ipc_fd(const struct ipc *c);
 /* Peer's credentials (SO_PEERCRED). */
 bool ipc_peer(const struct ipc *c, pid_t *pid, uid_t *uid, gid_t *gid);
-/* Send; false with *E when the peer is gone or the deadline passed.  Several fibers may send.  May
- * suspend. */
+/* Send; false with *E when the peer is gone ("closed"), the deadline passed ("timed out")
+ * or M does not fit the list.  Several fibers may send.  May suspend. */
 bool ipc_send(struct ipc *c, const struct ipc_message *m, int64_t deadline,
               struct error *e) MUST_CHECK;
-/* Receive the next message into arena A; NULL with *E at end (text "closed"), deadline or violation.
- * One fiber at a time.  May suspend. */
+/* Receive the next message into arena A; NULL with *E at end (text "closed"), deadline or
+ * violation. One fiber at a time.  May suspend. */
 struct ipc_message *ipc_receive(struct ipc *c, struct arena *a, int64_t deadline,
                                 struct error *e) MUST_CHECK;
 

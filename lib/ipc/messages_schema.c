@@ -13,7 +13,7 @@ const struct ipc_attr_schema ipc_attr_schemas[IPC_ATTRS] = {
 #define OPTIONAL(attr) [IPC_ATTR_##attr] = IPC_USE_OPTIONAL
 #define REPEATED(attr) [IPC_ATTR_##attr] = IPC_USE_REPEATED
 #define IPC_ATTRIBUTE(...)
-#define IPC_MESSAGE(id, fds_min, fds_max, ...) \
+#define IPC_MESSAGE(id, fds_min, fds_max, ...)                                           \
     [IPC_##id] = {#id, fds_min, fds_max, {__VA_ARGS__}},
 const struct ipc_message_schema ipc_message_schemas[IPC_TYPES] = {
 #include "ipc/messages.def"

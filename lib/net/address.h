@@ -25,7 +25,8 @@ struct net_address {
 #define NET_ADDRESS_TEXT 64
 
 /* Parse "1.2.3.4", "::1", "IPv6:::1", with or without [ ]; no names. */
-bool net_address_parse(struct view text, uint16_t port, struct net_address *out) MUST_CHECK;
+bool net_address_parse(struct view text, uint16_t port,
+                       struct net_address *out) MUST_CHECK;
 /* From a socket call's result; IPv4-mapped IPv6 becomes IPv4. */
 void net_address_set(struct net_address *a, const struct sockaddr *sa, socklen_t n);
 bool net_address_unix(struct view path, struct net_address *out) MUST_CHECK;
@@ -34,7 +35,8 @@ const char *net_address_text(const struct net_address *a, char buf[NET_ADDRESS_T
 uint16_t net_address_port(const struct net_address *a);
 void net_address_set_port(struct net_address *a, uint16_t port);
 int net_address_family(const struct net_address *a);
-bool net_address_eq(const struct net_address *a, const struct net_address *b); /* ports apart */
+bool net_address_eq(const struct net_address *a,
+                    const struct net_address *b); /* ports apart */
 bool net_address_is_loopback(const struct net_address *a);
 
 /* A network "192.168.0.0/16", "[2001:db8::]/32", or a single address. */
@@ -44,7 +46,8 @@ struct net_network {
     uint8_t bytes[16];
 };
 /* E tells of host bits that are set ("non-null host address bits"). */
-bool net_network_parse(struct view text, struct net_network *out, struct error *e) MUST_CHECK;
+bool net_network_parse(struct view text, struct net_network *out,
+                       struct error *e) MUST_CHECK;
 bool net_network_has(const struct net_network *n, const struct net_address *a);
 
 /* "host:port", "[host]:port", "host", ":port", "inet:host:port", "unix:path" split into

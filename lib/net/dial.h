@@ -5,10 +5,12 @@
 #include "net/address.h"
 
 /* A connected, non-blocking, close-on-exec stream socket to TO; bound to FROM first when
- * not NULL.  -1 with *E set.  May suspend. */
+ * not NULL.  -1 with *E set: the text is the meaning of errno alone ("Connection
+ * refused", "Connection timed out"), so that the caller can put "connect to
+ * host[address]:port: " before it; status 4.4.1.  May suspend. */
 int dial(const struct net_address *to, const struct net_address *from, int64_t deadline,
          struct error *e);
-/* As dial, for SOCK_SEQPACKET on a UNIX path. */
+/* As dial, for SOCK_SEQPACKET on a UNIX path, which the text names. */
 int dial_seqpacket(const char *path, int64_t deadline, struct error *e);
 
 #endif

@@ -18,8 +18,13 @@ enum dns_result {
     DNS_POLICY    /* null MX (RFC 7505) */
 };
 
-/* NAMESERVERS "" means resolv.conf.  Before the first look-up, before the sandbox is closed. */
+/* NAMESERVERS "" means resolv.conf; else a list of "address" or "address@port".  Before
+ * the first look-up, before the sandbox is closed: /etc/hosts and /etc/resolv.conf are
+ * read here and nothing is opened later.  The first look-up starts a thread, so a child
+ * made by fork must not look up. */
 void dns_init(struct view nameservers);
+/* For tests: let all go; no look-up may be running. */
+void dns_done(void);
 
 struct dns_address {
     struct net_address address; /* port 0 */
@@ -27,10 +32,10 @@ struct dns_address {
 struct dns_addresses {
     size_t n;
     struct dns_address *items;
-    bool secure; /* DNSSEC validated */
+    bool secure; /* DNSSEC validated: never yet, since no trust anchor is read */
 };
 struct dns_mx_host {
-    struct view name;                 /* without trailing dot, ACE form */
+    struct view name; /* without trailing dot, ACE form */
     unsigned preference;
     struct dns_addresses additional; /* what the same answer said; may be empty */
 };
@@ -41,15 +46,20 @@ struct dns_mx {
 };
 #define DNS_WANT_IPV4 1
 #define DNS_WANT_IPV6 2
+#define DNS_WANT_NO_HOSTS                                                                \
+    4 /* ask DNS even when /etc/hosts knows the name (smtp_host_lookup = dns) */
 
-/* All results live in arena A.  *E gets a text in Postfix's words ("Host or domain name not
- * found. Name service error for name=x type=MX: Host not found") and a status 4.4.3/5.4.4/...
- * All may suspend; TIMEOUT in microseconds. */
+/* Names may be UTF-8 and may end in a dot.  CNAMEs are followed.  All results live in
+ * arena A.  *E gets a text in Postfix's words ("Host or domain name not found. Name
+ * service error for name=x type=MX: Host not found") and a status 4.4.3/5.4.4/... All may
+ * suspend; TIMEOUT in microseconds. */
 enum dns_result dns_lookup_mx(struct arena *a, struct view domain, int64_t timeout,
                               struct dns_mx *out, struct error *e);
+/* HOST may be a numeric address, which needs no look-up.  IPv4 comes first. */
 enum dns_result dns_lookup_addresses(struct arena *a, struct view host, unsigned want,
-                                     int64_t timeout, struct dns_addresses *out, struct error *e);
-/* The name that the PTR record of ADDRESS gives. */
+                                     int64_t timeout, struct dns_addresses *out,
+                                     struct error *e);
+/* The name that /etc/hosts or the PTR record of ADDRESS gives. */
 enum dns_result dns_lookup_ptr(struct arena *a, const struct net_address *address,
                                int64_t timeout, struct view *name, struct error *e);
 struct dns_texts {

@@ -13,15 +13,18 @@ int listen_unix(const char *path, int type, unsigned mode, int backlog, struct e
 struct listen_limits {
     unsigned max_sessions; /* accept stops at that many live sessions */
 };
-/* Accept on FD for ever, each connection a new fiber that runs SESSION(fd, peer, arg); SESSION
- * owns fd.  Uses EPOLLEXCLUSIVE.  EMFILE and the like wait a second and log.  Spawns a fiber; returns
- * at once. */
+/* Accept on FD for ever, each connection a new fiber that runs SESSION(fd, peer, arg);
+ * SESSION owns its fd, the listener owns FD.  Uses EPOLLEXCLUSIVE.  EMFILE and the like
+ * wait a second and log.  Spawns a fiber; returns at once. */
 struct listener;
 typedef void listen_session_fn(int fd, const struct net_address *peer, void *arg);
 struct listener *listen_serve(int fd, const struct listen_limits *limits,
                               listen_session_fn *session, void *arg);
-/* Stop accepting (reload, stop); live sessions go on. */
+/* Stop accepting (reload, stop) and close FD; live sessions go on, and L still counts
+ * them. */
 void listener_stop(struct listener *l);
+/* Stop, and let L go: the caller must not use it again.  Live sessions go on. */
+void listener_free(struct listener *l);
 unsigned listener_sessions(const struct listener *l); /* live ones */
 uint64_t listener_total(const struct listener *l);    /* accepted so far */
 

@@ -10,8 +10,8 @@
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 
-#include "base/str.h"
 #include "base/error.h"
+#include "base/str.h"
 
 #include <stdint.h>
 
@@ -49,16 +49,23 @@ const char *stream_strerror(const struct stream *s, enum stream_result r);
 
 /* Read one line.  *LINE excludes the line end and points into the stream's buffer: valid
  * until the next read call.  *ENDING tells how it ended: 2 CR LF, 1 bare LF, 0 no
- * line end (EOF or TOO_LONG).  Lines longer than LIMIT give STREAM_TOO_LONG with the first
- * LIMIT bytes; the following call goes on with the rest.  Output that waits is
- * flushed before waiting for input.  May suspend. */
+ * line end (EOF or TOO_LONG).  Lines longer than LIMIT give STREAM_TOO_LONG with the
+ * first LIMIT bytes; the following call goes on with the rest.  STREAM_EOF may come with
+ * a last line that has no end.  NUL bytes are kept.  After STREAM_TIMEOUT the call may be
+ * repeated.  Output that waits is flushed before waiting for input.  May suspend. */
 enum stream_result stream_read_line(struct stream *s, size_t limit, struct view *line,
                                     int *ending) MUST_CHECK;
 /* At least one byte, at most LIMIT, as a view into the buffer; consumed at the next
  * read call.  May suspend. */
-enum stream_result stream_read_some(struct stream *s, size_t limit, struct view *out) MUST_CHECK;
-/* Exactly N bytes appended to OUT.  May suspend. */
-enum stream_result stream_read_exact(struct stream *s, size_t n, struct str *out) MUST_CHECK;
+enum stream_result stream_read_some(struct stream *s, size_t limit,
+                                    struct view *out) MUST_CHECK;
+/* Exactly N bytes appended to OUT; STREAM_TOO_LONG, with nothing read, when OUT cannot
+ * hold them.  What came before another failure stays in OUT.  May suspend. */
+enum stream_result stream_read_exact(struct stream *s, size_t n,
+                                     struct str *out) MUST_CHECK;
+/* Give back the last N bytes of the view that the last read call gave: they are read
+ * again. */
+void stream_unread(struct stream *s, size_t n);
 /* Bytes already here without waiting (a command pipelined behind the last). */
 size_t stream_pending(struct stream *s);
 /* As stream_pending, but asks the kernel once, without waiting. */
@@ -68,7 +75,8 @@ struct view stream_peek(struct stream *s);
 /* Throw away pending input (STARTTLS). */
 void stream_drop_input(struct stream *s);
 
-/* Append to the output buffer; a full buffer (64 KiB) is sent.  Errors stick and
+/* Append to the output buffer; a full buffer (64 KiB) is sent.  V longer than that is
+ * sent from where it is.  Errors stick and
  * show at flush.  May suspend. */
 void stream_write(struct stream *s, struct view v);
 void stream_printf(struct stream *s, const char *format, ...)
