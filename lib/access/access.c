@@ -38,7 +38,8 @@ static bool controls_relay(const struct restriction_list *l)
     for (size_t i = 0; i < l->n; i++) {
         if (l->items[i].sublist && controls_relay(l->items[i].sublist))
             return true;
-        for (size_t k = 0; l->items[i].type && k < sizeof controls / sizeof controls[0]; k++) {
+        for (size_t k = 0; l->items[i].type && k < sizeof controls / sizeof controls[0];
+             k++) {
             if (strcmp(l->items[i].type->name, controls[k]) == 0)
                 return true;
         }
@@ -57,8 +58,8 @@ static bool parents_match(const struct conf *c)
     return false;
 }
 
-struct access *access_new(const struct conf *c, struct rewrite *r, struct recipients *recipients,
-                          struct error *e)
+struct access *access_new(const struct conf *c, struct rewrite *r,
+                          struct recipients *recipients, struct error *e)
 {
     struct access *a = NEW(struct access);
     a->conf = c;
@@ -69,18 +70,20 @@ struct access *access_new(const struct conf *c, struct rewrite *r, struct recipi
     a->parents_match_subdomains = parents_match(c);
     for (int i = 0; i < ACCESS_STAGES; i++) {
         if (!restriction_list_compile(a, view_of(stage_names[i]),
-                                      conf_view(c, stage_parameters[i]), 0, &a->stages[i], e)) {
+                                      conf_view(c, stage_parameters[i]), 0, &a->stages[i],
+                                      e)) {
             access_free(a);
             return NULL;
         }
     }
     if (!controls_relay(&a->stages[ACCESS_RELAY]) &&
         !controls_relay(&a->stages[ACCESS_RECIPIENT])) {
-        error_set(e, "4.3.5",
-                  "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
-                  "specify at least one working instance of: reject_unauth_destination, "
-                  "defer_unauth_destination, reject, defer, defer_if_permit or "
-                  "check_relay_domains");
+        error_set(
+            e, "4.3.5",
+            "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, "
+            "specify at least one working instance of: reject_unauth_destination, "
+            "defer_unauth_destination, reject, defer, defer_if_permit or "
+            "check_relay_domains");
         access_free(a);
         return NULL;
     }
@@ -136,8 +139,11 @@ void access_evaluate_sender(struct access *a, const struct access_subject *subje
 {
     struct access_memory memory = {0};
     *out = (struct access_outcome){0};
-    struct access_run run = {
-        .access = a, .subject = subject, .arena = arena, .memory = &memory, .outcome = out};
+    struct access_run run = {.access = a,
+                             .subject = subject,
+                             .arena = arena,
+                             .memory = &memory,
+                             .outcome = out};
     enum access_says says = SAYS_DUNNO;
     if (!conf_bool(a->conf, P_smtpd_delay_reject))
         says = run_stage(&run, ACCESS_SENDER);
@@ -152,10 +158,14 @@ void access_evaluate_recipient(struct access *a, const struct access_subject *su
 {
     struct access_memory memory = {0};
     *out = (struct access_outcome){0};
-    struct access_run run = {
-        .access = a, .subject = subject, .arena = arena, .memory = &memory, .outcome = out};
+    struct access_run run = {.access = a,
+                             .subject = subject,
+                             .arena = arena,
+                             .memory = &memory,
+                             .outcome = out};
 
-    static const enum access_stage delayed[] = {ACCESS_CLIENT, ACCESS_HELO, ACCESS_SENDER};
+    static const enum access_stage delayed[] = {ACCESS_CLIENT, ACCESS_HELO,
+                                                ACCESS_SENDER};
     for (size_t i = 0; i < 3 && conf_bool(a->conf, P_smtpd_delay_reject); i++) {
         if (run_stage(&run, delayed[i]) == SAYS_REFUSE)
             return;

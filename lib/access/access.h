@@ -12,6 +12,7 @@
 #include "net/address.h"
 #include "rewrite/recipients.h"
 #include "rewrite/rewrite.h"
+#include "run/fiber.h"
 
 enum access_stage {
     ACCESS_CLIENT,
@@ -42,13 +43,13 @@ struct access_subject {
     struct view protocol; /* "SMTP", "ESMTP" */
     struct view sender;   /* internal form; meaningful when has_sender */
     bool has_sender;
-    struct view recipient;  /* internal form */
-    unsigned recipients;    /* accepted so far */
+    struct view recipient; /* internal form */
+    unsigned recipients;   /* accepted so far */
     struct view etrn_domain;
     struct view queue_id; /* empty: NOQUEUE */
     struct view sasl_username;
-    const char *command; /* the SMTP command that is being answered: "RCPT" */
-    bool pipelined;      /* the client sent on without waiting where it must wait */
+    const char *command;   /* the SMTP command that is being answered: "RCPT" */
+    bool pipelined;        /* the client sent on without waiting where it must wait */
     bool content_received; /* PREPEND comes too late */
 };
 
@@ -70,30 +71,34 @@ struct access_effect {
 /* The end of an evaluation. */
 struct access_outcome {
     bool refused;
-    int code;          /* 554 */
-    char status[12];   /* "5.7.1" */
-    struct view reply; /* "554 5.7.1 <x>: Relay access denied" */
+    int code;                      /* 554 */
+    char status[12];               /* "5.7.1" */
+    struct view reply;             /* "554 5.7.1 <x>: Relay access denied" */
     struct access_effect *effects; /* in order; also when not refused */
 };
 
 struct access; /* the compiled lists of one configuration */
 
-/* Compile all stages.  NULL with *E (parameter named) for an unknown restriction, a missing argument, or
- * when relay control is absent ("specify at least one working instance of ..."). */
-struct access *access_new(const struct conf *c, struct rewrite *r, struct recipients *recipients,
-                          struct error *e);
+/* Compile all stages.  NULL with *E (parameter named) for an unknown restriction, a
+ * missing argument, or when relay control is absent ("specify at least one working
+ * instance of ..."). */
+struct access *access_new(const struct conf *c, struct rewrite *r,
+                          struct recipients *recipients, struct error *e);
 void access_free(struct access *a);
 
-/* Evaluate one stage; everything in OUT lives in ARENA.  Soft refusals that wait for the outcome of later stages
- * (defer_if_permit) are kept in MEMORY, which the caller clears per recipient.  May suspend. */
+/* Evaluate one stage; everything in OUT lives in ARENA.  Soft refusals that wait for the
+ * outcome of later stages (defer_if_permit) are kept in MEMORY, which the caller clears
+ * per recipient.  May suspend. */
 struct access_memory {
     bool defer_if_permit, defer_if_reject;
     struct access_outcome permit_outcome, reject_outcome;
 };
-void access_evaluate(struct access *a, enum access_stage stage, const struct access_subject *subject,
-                     struct access_memory *memory, struct arena *arena, struct access_outcome *out);
-/* As Postfix at RCPT: the delayed client, helo and sender stages (when smtpd_delay_reject), then relay and recipient in
- * the configured order, then unlisted recipient.  May suspend. */
+void access_evaluate(struct access *a, enum access_stage stage,
+                     const struct access_subject *subject, struct access_memory *memory,
+                     struct arena *arena, struct access_outcome *out);
+/* As Postfix at RCPT: the delayed client, helo and sender stages (when
+ * smtpd_delay_reject), then relay and recipient in the configured order, then unlisted
+ * recipient.  May suspend. */
 void access_evaluate_recipient(struct access *a, const struct access_subject *subject,
                                struct arena *arena, struct access_outcome *out);
 /* smtpd_reject_unlisted_sender at MAIL; and the sender stages when not delayed. */
@@ -101,6 +106,12 @@ void access_evaluate_sender(struct access *a, const struct access_subject *subje
                             struct arena *arena, struct access_outcome *out);
 /* Is the client in $mynetworks? May suspend. */
 bool access_client_is_trusted(struct access *a, const struct access_subject *subject);
+/* Has the client one of this machine's own addresses? */
+bool access_client_is_own(struct access *a, const struct access_subject *subject);
+
+/* Log "QID: ACTION: COMMAND from client: TEXT; from=<..> to=<..> proto=.. helo=<..>". */
+void access_log_event(const struct access_subject *s, const char *action,
+                      struct view text);
 
 /* Every name that is known, for check and postconf; NULL at the end. */
 const char *access_restriction_name(size_t i);

@@ -43,14 +43,14 @@ static enum access_says do_dunno(const struct action_call *a)
 
 static enum access_says do_reject(const struct action_call *a)
 {
-    return refuse(a, (int)conf_int(a->run->access->conf, P_access_map_reject_code), "5.7.1",
-                  "Access denied");
+    return refuse(a, (int)conf_int(a->run->access->conf, P_access_map_reject_code),
+                  "5.7.1", "Access denied");
 }
 
 static enum access_says do_defer(const struct action_call *a)
 {
-    return refuse(a, (int)conf_int(a->run->access->conf, P_access_map_defer_code), "4.7.1",
-                  "Access denied");
+    return refuse(a, (int)conf_int(a->run->access->conf, P_access_map_defer_code),
+                  "4.7.1", "Access denied");
 }
 
 static enum access_says do_defer_if_permit(const struct action_call *a)
@@ -74,9 +74,9 @@ static enum access_says do_defer_if_reject(const struct action_call *a)
 /* Log what an action does: "<who>: Class triggers FILTER x". */
 static void log_triggers(const struct action_call *a, const char *word, const char *verb)
 {
-    struct view text = arena_printf(a->run->arena, "<%.*s>: %s %s%s%.*s",
-                                    VIEW_FMT(a->reply_name), a->class, verb,
-                                    a->text.n ? " " : "", VIEW_FMT(a->text));
+    struct view text =
+        arena_printf(a->run->arena, "<%.*s>: %s %s%s%.*s", VIEW_FMT(a->reply_name),
+                     a->class, verb, a->text.n ? " " : "", VIEW_FMT(a->text));
     access_log(a->run, word, text);
 }
 
@@ -108,8 +108,8 @@ static enum access_says do_discard(const struct action_call *a)
 
 static enum access_says bad_entry(const struct action_call *a, const char *complaint)
 {
-    log_warning("access table %.*s entry \"%.*s\" %s", VIEW_FMT(a->table), VIEW_FMT(a->key),
-                complaint);
+    log_warning("access table %.*s entry \"%.*s\" %s", VIEW_FMT(a->table),
+                VIEW_FMT(a->key), complaint);
     return access_refuse(a->run, 451, "4.3.5",
                          "<%.*s>: %s rejected: Server configuration error",
                          VIEW_FMT(a->reply_name), a->class);
@@ -177,7 +177,8 @@ static const struct {
 };
 
 /* "450 text", "554 5.7.1 text": a reply of the administrator's own. */
-static bool numeric_reply(const struct action_call *a, struct view value, enum access_says *says)
+static bool numeric_reply(const struct action_call *a, struct view value,
+                          enum access_says *says)
 {
     int code;
     struct view digits = view_sub(value, 0, 3);
@@ -212,9 +213,9 @@ static enum access_says run_restrictions(const struct action_call *a, struct vie
     return says;
 }
 
-enum access_says access_action(struct access_run *run, struct view table, struct view value,
-                               struct view key, struct view reply_name, const char *class,
-                               enum access_stage about)
+enum access_says access_action(struct access_run *run, struct view table,
+                               struct view value, struct view key, struct view reply_name,
+                               const char *class, enum access_stage about)
 {
     struct action_call call = {.run = run,
                                .table = table,

@@ -26,12 +26,12 @@ static enum access_says reject_non_fqdn(struct access_run *run, struct view addr
     if (is_fully_qualified(address))
         return SAYS_DUNNO;
     return access_refuse(run, (int)conf_int(run->access->conf, P_non_fqdn_reject_code),
-                         about == ACCESS_SENDER ? "5.5.2" : "5.5.2",
-                         "<%.*s>: %s rejected: need fully-qualified address",
+                         "5.5.2", "<%.*s>: %s rejected: need fully-qualified address",
                          VIEW_FMT(address), access_reply_class(about));
 }
 
-enum access_says ask_reject_non_fqdn_sender(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_non_fqdn_sender(struct access_run *run,
+                                            const struct restriction *r)
 {
     (void)r;
     return run->subject->has_sender
@@ -56,7 +56,8 @@ static enum access_says reject_unknown_domain(struct access_run *run, struct vie
         domain.p[0] == '[')
         return SAYS_DUNNO;
     struct resolved to;
-    if (resolve_address(run->access->rewrite, VIEW_NONE, address, run->arena, &to, &e) != OK)
+    if (resolve_address(run->access->rewrite, VIEW_NONE, address, run->arena, &to, &e) !=
+        OK)
         return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                              VIEW_FMT(address));
     if (to.class != CLASS_DEFAULT)
@@ -74,26 +75,30 @@ static enum access_says reject_unknown_domain(struct access_run *run, struct vie
     case DNS_OK:
         return SAYS_DUNNO;
     case DNS_POLICY:
-        return access_refuse(run, about == ACCESS_SENDER ? 550 : 556,
-                             about == ACCESS_SENDER ? "5.7.27" : "5.1.10",
-                             "<%.*s>: %s rejected: Domain %.*s does not accept mail (nullMX)",
-                             VIEW_FMT(address), class, VIEW_FMT(domain));
+        return access_refuse(
+            run, about == ACCESS_SENDER ? 550 : 556,
+            about == ACCESS_SENDER ? "5.7.27" : "5.1.10",
+            "<%.*s>: %s rejected: Domain %.*s does not accept mail (nullMX)",
+            VIEW_FMT(address), class, VIEW_FMT(domain));
     case DNS_TEMPFAIL:
-        return access_tempfail(
-            run, P_unknown_address_tempfail_action, about == ACCESS_SENDER ? "4.1.8" : "4.1.2",
-            arena_printf(run->arena, "<%.*s>: %s rejected: Domain not found", VIEW_FMT(address),
-                         class)
-                .p);
+        return access_tempfail(run, P_unknown_address_tempfail_action,
+                               about == ACCESS_SENDER ? "4.1.8" : "4.1.2",
+                               arena_printf(run->arena,
+                                            "<%.*s>: %s rejected: Domain not found",
+                                            VIEW_FMT(address), class)
+                                   .p);
     case DNS_NODATA:
     case DNS_NXDOMAIN:
     case DNS_INVALID:
     default:
         return access_refuse(run, code, about == ACCESS_SENDER ? "4.1.8" : "4.1.2",
-                             "<%.*s>: %s rejected: Domain not found", VIEW_FMT(address), class);
+                             "<%.*s>: %s rejected: Domain not found", VIEW_FMT(address),
+                             class);
     }
 }
 
-enum access_says ask_reject_unknown_sender(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_unknown_sender(struct access_run *run,
+                                           const struct restriction *r)
 {
     (void)r;
     return run->subject->has_sender && !view_is_empty(run->subject->sender)
@@ -117,9 +122,9 @@ enum access_says ask_reject_multi_recipient_bounce(struct access_run *run,
         run->stage < ACCESS_DATA)
         return SAYS_DUNNO;
     return access_refuse(
-        run, (int)conf_int(run->access->conf, P_multi_recipient_bounce_reject_code), "5.5.3",
-        "<%.*s>: %s rejected: Multi-recipient bounce", VIEW_FMT(access_reply_name(run, run->stage)),
-        access_reply_class(run->stage));
+        run, (int)conf_int(run->access->conf, P_multi_recipient_bounce_reject_code),
+        "5.5.3", "<%.*s>: %s rejected: Multi-recipient bounce",
+        VIEW_FMT(access_reply_name(run, run->stage)), access_reply_class(run->stage));
 }
 
 /* Is ADDRESS listed among those that we know for its class? */
@@ -143,7 +148,8 @@ static enum access_says reject_unlisted(struct access_run *run, struct view addr
                          VIEW_FMT(address), class, VIEW_FMT(found.text));
 }
 
-enum access_says ask_reject_unlisted_sender(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_unlisted_sender(struct access_run *run,
+                                            const struct restriction *r)
 {
     (void)r;
     const struct access_subject *s = run->subject;
@@ -165,15 +171,15 @@ enum access_says ask_reject_unlisted_recipient(struct access_run *run,
 
 enum destination { DESTINATION_OURS, DESTINATION_FOREIGN, DESTINATION_TEMPFAIL };
 
-/* Is the recipient's domain one that we take mail for, without another routing operator in
- * the local part (percent, bang, source route)? */
+/* Is the recipient's domain one that we take mail for, without another routing operator
+ * in the local part (percent, bang, source route)? */
 static enum destination classify(struct access_run *run)
 {
     struct resolved to;
     struct error e = ERROR_INIT;
     struct view recipient = run->subject->recipient;
-    if (resolve_address(run->access->rewrite, run->subject->sender, recipient, run->arena, &to,
-                        &e) != OK)
+    if (resolve_address(run->access->rewrite, run->subject->sender, recipient, run->arena,
+                        &to, &e) != OK)
         return DESTINATION_TEMPFAIL;
     if (to.class == CLASS_DEFAULT)
         return DESTINATION_FOREIGN;
@@ -198,7 +204,8 @@ enum access_says ask_permit_auth_destination(struct access_run *run,
     }
 }
 
-static enum access_says unauth_destination(struct access_run *run, int code, const char *status)
+static enum access_says unauth_destination(struct access_run *run, int code,
+                                           const char *status)
 {
     struct view recipient = run->subject->recipient;
     if (view_is_empty(recipient))
@@ -250,11 +257,13 @@ enum access_says ask_permit_mx_backup(struct access_run *run, const struct restr
         return access_defer_if_reject(
             run, "4.4.4",
             "<%.*s>: %s rejected: Unable to look up mail exchanger information: %s",
-            VIEW_FMT(run->subject->recipient), access_reply_class(ACCESS_RECIPIENT), e.text);
+            VIEW_FMT(run->subject->recipient), access_reply_class(ACCESS_RECIPIENT),
+            e.text);
     if (got != DNS_OK)
         return SAYS_DUNNO;
     for (size_t i = 0; i < mx.n; i++) {
-        if (rewrite_is_local_domain(run->access->rewrite, mx.hosts[i].name, &e) == MATCH_YES)
+        if (rewrite_is_local_domain(run->access->rewrite, mx.hosts[i].name, &e) ==
+            MATCH_YES)
             return SAYS_PERMIT;
     }
     return SAYS_DUNNO;

@@ -11,15 +11,18 @@
 bool access_client_is_trusted(struct access *a, const struct access_subject *s)
 {
     struct error e = ERROR_INIT;
-    return match_client(a->mynetworks, s->client_name, s->client_address, &e) == MATCH_YES;
+    return match_client(a->mynetworks, s->client_name, s->client_address, &e) ==
+           MATCH_YES;
 }
 
-enum access_says ask_permit_mynetworks(struct access_run *run, const struct restriction *r)
+enum access_says ask_permit_mynetworks(struct access_run *run,
+                                       const struct restriction *r)
 {
     (void)r;
     const struct access_subject *s = run->subject;
     struct error e = ERROR_INIT;
-    switch (match_client(run->access->mynetworks, s->client_name, s->client_address, &e)) {
+    switch (
+        match_client(run->access->mynetworks, s->client_name, s->client_address, &e)) {
     case MATCH_YES:
         return SAYS_PERMIT;
     case MATCH_ERROR:
@@ -31,26 +34,32 @@ enum access_says ask_permit_mynetworks(struct access_run *run, const struct rest
     }
 }
 
-enum access_says ask_permit_inet_interfaces(struct access_run *run, const struct restriction *r)
+bool access_client_is_own(struct access *a, const struct access_subject *s)
 {
-    (void)r;
     struct net_address client, own;
     struct ifaddrs *all;
-    if (!net_address_parse(run->subject->client_address, 0, &client) || getifaddrs(&all) != 0)
-        return SAYS_DUNNO;
-    enum access_says says = net_address_is_loopback(&client) ? SAYS_PERMIT : SAYS_DUNNO;
-    for (struct ifaddrs *i = all; i && says == SAYS_DUNNO; i = i->ifa_next) {
+    (void)a;
+    if (!net_address_parse(s->client_address, 0, &client) || getifaddrs(&all) != 0)
+        return false;
+    bool found = net_address_is_loopback(&client);
+    for (struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
         if (!i->ifa_addr ||
             (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
             continue;
         net_address_set(&own, i->ifa_addr,
                         i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                                           : sizeof(struct sockaddr_in6));
-        if (net_address_eq(&client, &own))
-            says = SAYS_PERMIT;
+        found = net_address_eq(&client, &own);
     }
     freeifaddrs(all);
-    return says;
+    return found;
+}
+
+enum access_says ask_permit_inet_interfaces(struct access_run *run,
+                                            const struct restriction *r)
+{
+    (void)r;
+    return access_client_is_own(run->access, run->subject) ? SAYS_PERMIT : SAYS_DUNNO;
 }
 
 enum access_says ask_permit_sasl(struct access_run *run, const struct restriction *r)
@@ -59,7 +68,8 @@ enum access_says ask_permit_sasl(struct access_run *run, const struct restrictio
     return view_is_empty(run->subject->sasl_username) ? SAYS_DUNNO : SAYS_PERMIT;
 }
 
-enum access_says ask_reject_unknown_client(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_unknown_client(struct access_run *run,
+                                           const struct restriction *r)
 {
     (void)r;
     const struct access_subject *s = run->subject;
@@ -73,7 +83,8 @@ enum access_says ask_reject_unknown_client(struct access_run *run, const struct 
                          VIEW_FMT(s->client_address));
 }
 
-enum access_says ask_reject_unknown_reverse(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_unknown_reverse(struct access_run *run,
+                                            const struct restriction *r)
 {
     (void)r;
     const struct access_subject *s = run->subject;
@@ -82,9 +93,10 @@ enum access_says ask_reject_unknown_reverse(struct access_run *run, const struct
     int code = s->reverse_name_status == ACCESS_NAME_PERMFAIL
                    ? (int)conf_int(run->access->conf, P_unknown_client_reject_code)
                    : 450;
-    return access_refuse(run, code, "4.7.25",
-                         "Client host rejected: cannot find your reverse hostname, [%.*s]",
-                         VIEW_FMT(s->client_address));
+    return access_refuse(
+        run, code, "4.7.25",
+        "Client host rejected: cannot find your reverse hostname, [%.*s]",
+        VIEW_FMT(s->client_address));
 }
 
 /* HELO [1.2.3.4]: the address in brackets; false when the name is no literal. */
@@ -93,7 +105,8 @@ static bool is_literal(struct view helo)
     return helo.n > 0 && helo.p[0] == '[';
 }
 
-enum access_says ask_reject_invalid_helo(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_invalid_helo(struct access_run *run,
+                                         const struct restriction *r)
 {
     (void)r;
     struct view helo = run->subject->helo_name;
@@ -106,13 +119,13 @@ enum access_says ask_reject_invalid_helo(struct access_run *run, const struct re
                                         ipv6_is_valid(name);
     if (valid)
         return SAYS_DUNNO;
-    return access_refuse(run,
-                         (int)conf_int(run->access->conf, P_invalid_hostname_reject_code),
-                         "5.5.2", "<%.*s>: Helo command rejected: Invalid name",
-                         VIEW_FMT(helo));
+    return access_refuse(
+        run, (int)conf_int(run->access->conf, P_invalid_hostname_reject_code), "5.5.2",
+        "<%.*s>: Helo command rejected: Invalid name", VIEW_FMT(helo));
 }
 
-enum access_says ask_reject_non_fqdn_helo(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_non_fqdn_helo(struct access_run *run,
+                                          const struct restriction *r)
 {
     (void)r;
     struct view helo = run->subject->helo_name;
@@ -122,12 +135,13 @@ enum access_says ask_reject_non_fqdn_helo(struct access_run *run, const struct r
     if (is_literal(name) ? host_literal_is_valid(name, NULL)
                          : hostname_is_valid_utf8(name) && view_has(name, '.'))
         return SAYS_DUNNO;
-    return access_refuse(run, (int)conf_int(run->access->conf, P_non_fqdn_reject_code), "5.5.2",
-                         "<%.*s>: Helo command rejected: need fully-qualified hostname",
-                         VIEW_FMT(helo));
+    return access_refuse(
+        run, (int)conf_int(run->access->conf, P_non_fqdn_reject_code), "5.5.2",
+        "<%.*s>: Helo command rejected: need fully-qualified hostname", VIEW_FMT(helo));
 }
 
-enum access_says ask_reject_unknown_helo(struct access_run *run, const struct restriction *r)
+enum access_says ask_reject_unknown_helo(struct access_run *run,
+                                         const struct restriction *r)
 {
     (void)r;
     struct view helo = run->subject->helo_name;
@@ -142,12 +156,16 @@ enum access_says ask_reject_unknown_helo(struct access_run *run, const struct re
                                    DNS_TIMEOUT, &addresses, &e);
     if (got == DNS_OK || got == DNS_POLICY)
         return SAYS_DUNNO;
-    const char *format = "<%.*s>: Helo command rejected: Host not found";
+    const char *text =
+        arena_printf(run->arena, "<%.*s>: Helo command rejected: Host not found",
+                     VIEW_FMT(helo))
+            .p;
     if (got == DNS_TEMPFAIL)
         return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
-                               arena_printf(run->arena, format, VIEW_FMT(helo)).p);
-    return access_refuse(run, (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
-                         "4.7.1", format, VIEW_FMT(helo));
+                               text);
+    return access_refuse(run,
+                         (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
+                         "4.7.1", "%s", text);
 }
 
 enum access_says ask_reject_unauth_pipelining(struct access_run *run,

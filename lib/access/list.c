@@ -146,8 +146,9 @@ static bool take_argument(struct access *a, struct view title, struct view *rest
 }
 
 /* One element of a list. */
-static bool compile_one(struct access *a, struct view title, struct view word, struct view *rest,
-                        unsigned depth, struct restriction *r, struct error *e)
+static bool compile_one(struct access *a, struct view title, struct view word,
+                        struct view *rest, unsigned depth, struct restriction *r,
+                        struct error *e)
 {
     word = without_braces(word);
     r->text = arena_dup(a->arena, word);
@@ -191,11 +192,13 @@ static size_t count_words(struct view text)
 }
 
 bool restriction_list_compile(struct access *a, struct view title, struct view text,
-                              unsigned depth, struct restriction_list *out, struct error *e)
+                              unsigned depth, struct restriction_list *out,
+                              struct error *e)
 {
     *out = (struct restriction_list){.title = arena_dup(a->arena, title)};
     if (depth > MAX_DEPTH) {
-        error_set(e, "4.3.5", "restriction class `%.*s' contains itself", VIEW_FMT(title));
+        error_set(e, "4.3.5", "restriction class `%.*s' contains itself",
+                  VIEW_FMT(title));
         return false;
     }
     text = arena_dup(a->arena, text);

@@ -15,14 +15,10 @@
 const char *access_reply_class(enum access_stage stage)
 {
     static const char *const classes[ACCESS_STAGES] = {
-        [ACCESS_CLIENT] = "Client host",
-        [ACCESS_HELO] = "Helo command",
-        [ACCESS_SENDER] = "Sender address",
-        [ACCESS_RELAY] = "Recipient address",
-        [ACCESS_RECIPIENT] = "Recipient address",
-        [ACCESS_DATA] = "Data command",
-        [ACCESS_END_OF_DATA] = "End-of-data",
-        [ACCESS_ETRN] = "Etrn command",
+        [ACCESS_CLIENT] = "Client host",          [ACCESS_HELO] = "Helo command",
+        [ACCESS_SENDER] = "Sender address",       [ACCESS_RELAY] = "Recipient address",
+        [ACCESS_RECIPIENT] = "Recipient address", [ACCESS_DATA] = "Data command",
+        [ACCESS_END_OF_DATA] = "End-of-data",     [ACCESS_ETRN] = "Etrn command",
     };
     return classes[stage];
 }
@@ -52,14 +48,12 @@ struct view access_reply_name(const struct access_run *run, enum access_stage st
     }
 }
 
-/* "QID: reject: RCPT from name[addr]: reply; from=<> to=<> proto= helo=<>". */
-void access_log(struct access_run *run, const char *action, struct view text)
+void access_log_event(const struct access_subject *s, const char *action,
+                      struct view text)
 {
-    const struct access_subject *s = run->subject;
     struct str line = STR_INIT(4096);
     struct view id = view_is_empty(s->queue_id) ? VIEW("NOQUEUE") : s->queue_id;
-    const char *command = run->stage == ACCESS_END_OF_DATA ? "END-OF-MESSAGE" : s->command;
-    str_addf(&line, "%.*s: %s: %s from %.*s: %.*s;", VIEW_FMT(id), action, command,
+    str_addf(&line, "%.*s: %s: %s from %.*s: %.*s;", VIEW_FMT(id), action, s->command,
              VIEW_FMT(s->client_display), VIEW_FMT(text));
     if (s->has_sender)
         str_addf(&line, " from=<%.*s>", VIEW_FMT(s->sender));
@@ -73,6 +67,11 @@ void access_log(struct access_run *run, const char *action, struct view text)
         str_addf(&line, " sasl_username=<%.*s>", VIEW_FMT(s->sasl_username));
     log_info("%s", str_cstr(&line));
     str_done(&line);
+}
+
+void access_log(struct access_run *run, const char *action, struct view text)
+{
+    access_log_event(run->subject, action, text);
 }
 
 /* Fill OUT with a refusal; soft_bounce makes it a temporary one. */
@@ -89,7 +88,8 @@ static void set_refusal(struct access_run *run, struct access_outcome *out, int 
     }
     if ((out->code / 100 == 4) != (out->status[0] == '4'))
         out->status[0] = (char)('0' + out->code / 100);
-    out->reply = arena_printf(run->arena, "%d %s %.*s", out->code, out->status, VIEW_FMT(text));
+    out->reply =
+        arena_printf(run->arena, "%d %s %.*s", out->code, out->status, VIEW_FMT(text));
 }
 
 enum access_says access_refuse(struct access_run *run, int code, const char *status,
@@ -159,7 +159,8 @@ enum access_says access_tempfail(struct access_run *run, enum parameter action,
     return access_defer_if_permit(run, status, "%s", text);
 }
 
-void access_add_effect(struct access_run *run, enum access_effect_kind kind, struct view value)
+void access_add_effect(struct access_run *run, enum access_effect_kind kind,
+                       struct view value)
 {
     struct access_effect **end = &run->outcome->effects;
     while (*end)

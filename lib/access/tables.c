@@ -18,20 +18,22 @@ static bool try_key(struct access_run *run, const struct restriction *r, struct 
     case TABLE_NOT_FOUND:
         return false;
     case TABLE_ERROR:
-        *says = access_refuse(run, 451, "4.3.5", "<%.*s>: %s rejected: Server configuration error",
+        *says = access_refuse(run, 451, "4.3.5",
+                              "<%.*s>: %s rejected: Server configuration error",
                               VIEW_FMT(reply_name), class);
         return true;
     case TABLE_FOUND:
     default:
-        *says = access_action(run, maps_last(r->maps), value, key, reply_name, class, about);
+        *says =
+            access_action(run, maps_last(r->maps), value, key, reply_name, class, about);
         return true;
     }
 }
 
 /* NAME, then its parents: "b.c" or ".b.c" by parent_domain_matches_subdomains. */
-static bool try_domain(struct access_run *run, const struct restriction *r, struct view name,
-                       struct view reply_name, const char *class, enum access_stage about,
-                       enum access_says *says)
+static bool try_domain(struct access_run *run, const struct restriction *r,
+                       struct view name, struct view reply_name, const char *class,
+                       enum access_stage about, enum access_says *says)
 {
     if (try_key(run, r, name, reply_name, class, about, says))
         return true;
@@ -50,9 +52,9 @@ static bool try_domain(struct access_run *run, const struct restriction *r, stru
 }
 
 /* The address, then its networks, an octet (or octet pair) less each time. */
-static bool try_address(struct access_run *run, const struct restriction *r, struct view address,
-                        struct view reply_name, const char *class, enum access_stage about,
-                        enum access_says *says)
+static bool try_address(struct access_run *run, const struct restriction *r,
+                        struct view address, struct view reply_name, const char *class,
+                        enum access_stage about, enum access_says *says)
 {
     char separator = view_has(address, ':') ? ':' : '.';
     struct view key = address;
@@ -79,7 +81,8 @@ static enum access_says client_access(struct access_run *run, const struct restr
     if (!view_is_empty(name) &&
         try_domain(run, r, name, s->client_display, class, ACCESS_CLIENT, &says))
         return says;
-    if (try_address(run, r, s->client_address, s->client_display, class, ACCESS_CLIENT, &says))
+    if (try_address(run, r, s->client_address, s->client_display, class, ACCESS_CLIENT,
+                    &says))
         return says;
     return SAYS_DUNNO;
 }
@@ -89,7 +92,8 @@ enum access_says ask_client_access(struct access_run *run, const struct restrict
     return client_access(run, r, run->subject->client_name);
 }
 
-enum access_says ask_reverse_client_access(struct access_run *run, const struct restriction *r)
+enum access_says ask_reverse_client_access(struct access_run *run,
+                                           const struct restriction *r)
 {
     return client_access(run, r, run->subject->reverse_name);
 }
@@ -98,8 +102,9 @@ enum access_says ask_helo_access(struct access_run *run, const struct restrictio
 {
     struct view helo = run->subject->helo_name;
     enum access_says says;
-    if (!view_is_empty(helo) && try_domain(run, r, helo, helo, access_reply_class(ACCESS_HELO),
-                                           ACCESS_HELO, &says))
+    if (!view_is_empty(helo) &&
+        try_domain(run, r, helo, helo, access_reply_class(ACCESS_HELO), ACCESS_HELO,
+                   &says))
         return says;
     return SAYS_DUNNO;
 }
@@ -109,28 +114,32 @@ enum access_says ask_etrn_access(struct access_run *run, const struct restrictio
     struct view domain = run->subject->etrn_domain;
     enum access_says says;
     if (!view_is_empty(domain) &&
-        try_domain(run, r, domain, domain, access_reply_class(ACCESS_ETRN), ACCESS_ETRN, &says))
+        try_domain(run, r, domain, domain, access_reply_class(ACCESS_ETRN), ACCESS_ETRN,
+                   &says))
         return says;
     return SAYS_DUNNO;
 }
 
 /* user+ext@domain, user@domain, domain and parents, user+ext@, user@. */
-static enum access_says address_access(struct access_run *run, const struct restriction *r,
-                                       struct view address, enum access_stage about)
+static enum access_says address_access(struct access_run *run,
+                                       const struct restriction *r, struct view address,
+                                       enum access_stage about)
 {
     const struct conf *c = run->access->conf;
     const char *class = access_reply_class(about);
     enum access_says says;
     if (view_is_empty(address)) {
         struct view null_key = conf_view(c, P_smtpd_null_access_lookup_key);
-        return try_key(run, r, null_key, address, class, about, &says) ? says : SAYS_DUNNO;
+        return try_key(run, r, null_key, address, class, about, &says) ? says
+                                                                       : SAYS_DUNNO;
     }
     struct view local, domain, extension;
     if (!address_split(address, &local, &domain))
         return try_key(run, r, address, address, class, about, &says) ? says : SAYS_DUNNO;
 
     struct address_delimiters delimiters = {.set = conf_view(c, P_recipient_delimiter),
-                                            .ownreq_special = conf_bool(c, P_ownreq_special)};
+                                            .ownreq_special =
+                                                conf_bool(c, P_owner_request_special)};
     struct str bare = STR_INIT(ADDRESS_MAX);
     bool extended = address_strip_extension(address, &delimiters, &bare, &extension);
     struct view short_form = arena_dup(run->arena, str_view(&bare));
@@ -140,10 +149,11 @@ static enum access_says address_access(struct access_run *run, const struct rest
     if (try_key(run, r, address, address, class, about, &says) ||
         (extended && try_key(run, r, short_form, address, class, about, &says)) ||
         try_domain(run, r, domain, address, class, about, &says) ||
-        try_key(run, r, arena_printf(run->arena, "%.*s@", VIEW_FMT(local)), address, class,
-                about, &says) ||
-        (extended && try_key(run, r, arena_printf(run->arena, "%.*s@", VIEW_FMT(short_local)),
-                             address, class, about, &says)))
+        try_key(run, r, arena_printf(run->arena, "%.*s@", VIEW_FMT(local)), address,
+                class, about, &says) ||
+        (extended &&
+         try_key(run, r, arena_printf(run->arena, "%.*s@", VIEW_FMT(short_local)),
+                 address, class, about, &says)))
         return says;
     return SAYS_DUNNO;
 }

@@ -1,0 +1,59 @@
+/* received - the trace header that this hop puts on top (RFC 5321 4.4)
+ */
+#include "format/date.h"
+#include "transaction.h"
+
+/* "192.0.2.1" or "IPv6:2001:db8::1". */
+static struct view literal(const struct session *s, struct arena *a)
+{
+    struct view address = s->facts.client_address;
+    return view_has(address, ':') ? arena_printf(a, "IPv6:%.*s", VIEW_FMT(address))
+                                  : address;
+}
+
+static void emit_line(struct session *s, const struct sink *sink, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void emit_line(struct session *s, const struct sink *sink, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct view line = arena_vprintf(s->transaction->arena, format, args);
+    va_end(args);
+    sink->line(s, line, false);
+}
+
+void received_emit(struct session *s, const char *queue_id)
+{
+    const struct transaction *t = s->transaction;
+    const struct conf *c = s->server->conf;
+    char date[DATE_MAX];
+    struct tm local;
+    time_t now = (time_t)(t->envelope.arrival / CLOCK_SECOND);
+    (void)localtime_r(&now, &local);
+    (void)date_format(date, &local);
+
+    struct view helo =
+        view_is_empty(s->facts.helo_name) ? s->facts.client_name : s->facts.helo_name;
+    struct view protocol = s->facts.protocol;
+    if (view_is_empty(protocol))
+        protocol = VIEW("SMTP");
+    if (t->envelope.flags & MESSAGE_SMTPUTF8)
+        protocol = VIEW("UTF8SMTP"); /* RFC 6531 4.3 */
+    if (conf_bool(c, P_smtpd_hide_client_session))
+        emit_line(s, t->sink, "Received: by %.*s (%.*s) id %s%s",
+                  VIEW_FMT(conf_view(c, P_myhostname)),
+                  VIEW_FMT(conf_view(c, P_mail_name)), queue_id,
+                  t->recipients == 1 ? "" : ";");
+    else
+        emit_line(s, t->sink, "Received: from %.*s (%.*s [%.*s])", VIEW_FMT(helo),
+                  VIEW_FMT(s->facts.client_name), VIEW_FMT(literal(s, t->arena)));
+    if (!conf_bool(c, P_smtpd_hide_client_session))
+        emit_line(s, t->sink, "\tby %.*s (%.*s) with %.*s id %s%s%s",
+                  VIEW_FMT(conf_view(c, P_myhostname)),
+                  VIEW_FMT(conf_view(c, P_mail_name)), VIEW_FMT(protocol), queue_id,
+                  t->recipients == 1 ? "" : "; ", t->recipients == 1 ? "" : date);
+    else if (t->recipients != 1)
+        emit_line(s, t->sink, "\t%s", date);
+    if (t->recipients == 1)
+        emit_line(s, t->sink, "\tfor <%.*s>; %s", VIEW_FMT(t->first_recipient), date);
+}

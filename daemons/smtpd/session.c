@@ -1,0 +1,278 @@
+/* session - the SMTP dialogue, from the banner to the last reply
+ *
+ * RFC 5321, RFC 2920 (pipelining), smtpd(8).  Read a line, find the verb, call
+ * its function; errors are counted, and a client that makes too many is slowed
+ * down and then sent away.
+ */
+#include "session.h"
+
+#include "base/log.h"
+#include "transaction.h"
+
+/* A verb may be followed by others in one packet (RFC 2920 3.1), or must be the last. */
+#define LAST_IN_GROUP 1
+/* Leads nowhere by itself: counted against smtpd_junk_command_limit. */
+#define JUNK 2
+
+static const struct verb {
+    const char *name;
+    bool (*run)(struct session *s, const struct command *c);
+    enum verb_count count;
+    unsigned flags;
+} verbs[] = {
+    {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP},
+    {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP},
+    {"MAIL", verb_mail, COUNT_MAIL, 0},
+    {"RCPT", verb_rcpt, COUNT_RCPT, 0},
+    {"DATA", verb_data, COUNT_DATA, LAST_IN_GROUP},
+    {"BDAT", verb_bdat, COUNT_BDAT, 0},
+    {"RSET", verb_rset, COUNT_RSET, JUNK},
+    {"NOOP", verb_noop, COUNT_NOOP, LAST_IN_GROUP | JUNK},
+    {"VRFY", verb_vrfy, COUNT_VRFY, LAST_IN_GROUP | JUNK},
+    {"EXPN", verb_expn, COUNT_OTHER, LAST_IN_GROUP | JUNK},
+    {"ETRN", verb_etrn, COUNT_ETRN, LAST_IN_GROUP | JUNK},
+    {"HELP", verb_help, COUNT_HELP, LAST_IN_GROUP | JUNK},
+    {"QUIT", verb_quit, COUNT_QUIT, 0},
+};
+
+static const char *const count_names[COUNTS] = {"helo", "ehlo", "mail",   "rcpt", "data",
+                                                "bdat", "rset", "noop",   "vrfy", "etrn",
+                                                "help", "quit", "unknown"};
+
+static const struct verb *verb_find(struct view name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (view_eq_case(name, view_of(verbs[i].name)))
+            return &verbs[i];
+    }
+    return NULL;
+}
+
+static struct view host(const struct session *s)
+{
+    return conf_view(s->server->conf, P_myhostname);
+}
+
+/* The connection failed while reading: say so, once. */
+static void connection_failed(struct session *s, enum stream_result result)
+{
+    if (result == STREAM_TIMEOUT) {
+        reply(s, "421 4.4.2 %.*s Error: timeout exceeded", VIEW_FMT(host(s)));
+        log_info("timeout after %s from %.*s", s->where,
+                 VIEW_FMT(s->facts.client_display));
+    } else {
+        log_info("lost connection after %s from %.*s", s->where,
+                 VIEW_FMT(s->facts.client_display));
+    }
+    s->lost = true;
+}
+
+/* A command that must be the last of its group has others behind it (RFC 2920 3.1), or
+ * the client never said EHLO: it talks without listening. */
+static bool is_out_of_sync(struct session *s, const struct verb *verb)
+{
+    bool must_wait = !s->esmtp || (s->ehlo_hidden & EHLO_PIPELINING) != 0 ||
+                     (verb && verb->flags & LAST_IN_GROUP);
+    if (!must_wait || !stream_has_input(s->stream))
+        return false;
+    struct view behind = view_sub(stream_peek(s->stream), 0, 100);
+    if (!s->facts.pipelined)
+        log_info("improper command pipelining after %s from %.*s: %.*s", s->where,
+                 VIEW_FMT(s->facts.client_display), VIEW_FMT(behind));
+    s->facts.pipelined = true;
+    if (!conf_bool(s->server->conf, P_smtpd_forbid_unauth_pipelining))
+        return false;
+    reply_error(s, "554 5.5.0 Error: SMTP protocol synchronization");
+    s->closing = true;
+    return true;
+}
+
+/* smtpd_forbidden_commands: web browsers and the like. */
+static bool is_forbidden(struct session *s, struct view line, struct view verb)
+{
+    struct error e = ERROR_INIT;
+    if (match_string(s->server->forbidden_commands, verb, &e) != MATCH_YES)
+        return false;
+    log_warning("non-SMTP command from %.*s: %.*s", VIEW_FMT(s->facts.client_display),
+                VIEW_FMT(view_sub(line, 0, 100)));
+    reply(s, "221 2.7.0 Error: I can break rules, too. Goodbye.");
+    s->closing = true;
+    return true;
+}
+
+static void unknown_verb(struct session *s, struct view verb)
+{
+    struct error e = ERROR_INIT;
+    s->counts[COUNT_OTHER].all++;
+    if (match_string(s->server->noop_commands, verb, &e) == MATCH_YES) {
+        reply(s, "250 2.0.0 Ok");
+        s->counts[COUNT_OTHER].good++;
+        s->junk++;
+        return;
+    }
+    reply_error(s, "500 5.5.2 Error: command not recognized");
+}
+
+/* smtpd_command_filter: the administrator may replace a command. */
+static struct view filter_command(struct session *s, struct view line,
+                                  struct arena *arena)
+{
+    struct view fixed;
+    struct error e = ERROR_INIT;
+    if (maps_is_empty(s->server->command_filter))
+        return line;
+    switch (maps_get(s->server->command_filter, line, arena, &fixed, &e)) {
+    case TABLE_FOUND:
+        log_info("%.*s: replacing command \"%.*s\" with \"%.*s\"",
+                 VIEW_FMT(s->facts.client_display), VIEW_FMT(view_sub(line, 0, 100)),
+                 VIEW_FMT(view_sub(fixed, 0, 100)));
+        return fixed;
+    case TABLE_ERROR:
+        log_warning("%.*s: smtpd_command_filter lookup error for \"%.*s\"",
+                    VIEW_FMT(s->facts.client_display), VIEW_FMT(view_sub(line, 0, 100)));
+        return line;
+    case TABLE_NOT_FOUND:
+    default:
+        return line;
+    }
+}
+
+static void run_command(struct session *s, struct view line)
+{
+    struct smtp_command parsed;
+    if (!view_is_ascii(line) &&
+        (!view_is_utf8(line) || !conf_bool(s->server->conf, P_smtputf8_enable))) {
+        reply_error(s, "500 5.5.2 Error: bad UTF-8 syntax");
+        return;
+    }
+    if (!smtp_command_split(line, &parsed)) {
+        reply_error(s, "500 5.5.2 Error: bad syntax");
+        return;
+    }
+    const struct verb *verb = verb_find(parsed.verb);
+    if (verb)
+        s->where = verb->name;
+    if (is_out_of_sync(s, verb) || is_forbidden(s, line, parsed.verb))
+        return;
+    if (!verb) {
+        s->where = "UNKNOWN";
+        unknown_verb(s, parsed.verb);
+        return;
+    }
+    s->counts[verb->count].all++;
+    if (verb->run(s, &(struct command){.args = parsed.args}))
+        s->counts[verb->count].good++;
+    if (verb->flags & JUNK &&
+        ++s->junk > (unsigned)conf_int(s->server->conf, P_smtpd_junk_command_limit))
+        s->errors++;
+}
+
+/* Read one command into ARENA.  False when the session is over. */
+static bool read_command(struct session *s, struct arena *arena, struct view *line)
+{
+    const struct conf *c = s->server->conf;
+    int ending;
+    size_t limit = (size_t)conf_int(c, P_line_length_limit);
+    if (conf_bool(c, P_smtpd_per_request_deadline))
+        stream_set_deadline(s->stream, clock_in(conf_time(c, P_smtpd_timeout)));
+    enum stream_result result = stream_read_line(s->stream, limit, line, &ending);
+    if (result == STREAM_TOO_LONG) {
+        while (result == STREAM_TOO_LONG)
+            result = stream_read_line(s->stream, limit, line, &ending);
+        if (result == STREAM_OK) {
+            reply_error(s, "500 5.5.2 Error: line too long");
+            *line = VIEW_NONE;
+            return true;
+        }
+    }
+    if (result != STREAM_OK) {
+        connection_failed(s, result);
+        return false;
+    }
+    *line = filter_command(s, arena_dup(arena, *line), arena);
+    log_debug("< %.*s: %.*s", VIEW_FMT(s->facts.client_display), VIEW_FMT(*line));
+    return true;
+}
+
+/* True when the client made its last error. */
+static bool has_worn_out_patience(struct session *s)
+{
+    if (s->errors < (unsigned)conf_int(s->server->conf, P_smtpd_hard_error_limit))
+        return false;
+    reply(s, "421 4.7.0 %.*s Error: too many errors", VIEW_FMT(host(s)));
+    log_info("too many errors after %s from %.*s", s->where,
+             VIEW_FMT(s->facts.client_display));
+    return true;
+}
+
+static void command_loop(struct session *s)
+{
+    struct arena *arena = arena_new();
+    struct view line;
+    while (!s->closing && !s->lost && !has_worn_out_patience(s)) {
+        if (!read_command(s, arena, &line))
+            break;
+        if (!view_is_empty(line))
+            run_command(s, line);
+        else if (line.p != NULL)
+            reply_error(s, "500 5.5.2 Error: bad syntax");
+        arena_reset(arena);
+    }
+    arena_free(arena);
+}
+
+/* Greet, or refuse the client at once when nothing is delayed. */
+static bool greet(struct session *s)
+{
+    const struct conf *c = s->server->conf;
+    if (!s->server->standalone && !conf_bool(c, P_smtpd_delay_reject)) {
+        struct access_outcome outcome;
+        s->facts.command = "CONNECT";
+        access_evaluate(s->server->access, ACCESS_CLIENT, &s->facts, NULL, s->arena,
+                        &outcome);
+        if (outcome.refused) {
+            reply_refusal(s, &outcome);
+            return s->closing ? false : true;
+        }
+    }
+    reply(s, "220 %.*s", VIEW_FMT(conf_view(c, P_smtpd_banner)));
+    return true;
+}
+
+/* "disconnect from name[addr] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4". */
+static void log_disconnect(const struct session *s)
+{
+    struct str line = STR_INIT(1024);
+    unsigned good = 0, all = 0;
+    for (int i = 0; i < COUNTS; i++) {
+        if (s->counts[i].all == 0)
+            continue;
+        good += s->counts[i].good;
+        all += s->counts[i].all;
+        if (s->counts[i].good == s->counts[i].all)
+            str_addf(&line, " %s=%u", count_names[i], s->counts[i].all);
+        else
+            str_addf(&line, " %s=%u/%u", count_names[i], s->counts[i].good,
+                     s->counts[i].all);
+    }
+    if (good == all)
+        str_addf(&line, " commands=%u", all);
+    else
+        str_addf(&line, " commands=%u/%u", good, all);
+    log_info("disconnect from %.*s%s", VIEW_FMT(s->facts.client_display),
+             str_cstr(&line));
+    str_done(&line);
+}
+
+void session_run(struct session *s)
+{
+    s->where = "CONNECT";
+    log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
+    stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
+    if (greet(s))
+        command_loop(s);
+    transaction_end(s);
+    if (!s->lost || stream_unsent(s->stream) > 0)
+        (void)(stream_flush(s->stream) == STREAM_OK);
+    log_disconnect(s);
+}

@@ -1,0 +1,122 @@
+/* session - the state of one SMTP session
+ *
+ * session.c has the dialogue: read it first.  One file per verb or pair of
+ * verbs; transaction.c is the way of the message into the queue.
+ */
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
+
+#include "access/access.h"
+#include "base/arena.h"
+#include "cleanup/cleanup.h"
+#include "net/stream.h"
+#include "service/service.h"
+#include "smtp/command.h"
+#include "smtp/dot.h"
+#include "smtp/ehlo.h"
+
+/* What the sessions of a process share: one reading of the configuration. */
+struct smtpd {
+    const struct conf *conf;
+    struct rewrite *rewrite;
+    struct recipients *recipients;
+    struct access *access;
+    struct cleanup_setup *cleanup;
+    struct queue_link *queue;
+    struct match_list *bare_newline_exclusions;
+    struct match_list
+        *local_rewrite_clients;      /* of local_header_rewrite_clients' tables */
+    struct match_list *etrn_domains; /* fast_flush_domains */
+    struct match_list *debug_peers;
+    struct match_list *forbidden_commands, *noop_commands;
+    struct maps *ehlo_discard_by_address;
+    struct maps *command_filter;
+    unsigned ehlo_discard;
+    enum dot_mode dot_mode;
+    bool standalone; /* sendmail -bs: no network, mail goes to postdrop */
+};
+
+/* Counted verbs, in the order of the disconnect line. */
+enum verb_count {
+    COUNT_HELO,
+    COUNT_EHLO,
+    COUNT_MAIL,
+    COUNT_RCPT,
+    COUNT_DATA,
+    COUNT_BDAT,
+    COUNT_RSET,
+    COUNT_NOOP,
+    COUNT_VRFY,
+    COUNT_ETRN,
+    COUNT_HELP,
+    COUNT_QUIT,
+    COUNT_OTHER,
+    COUNTS
+};
+
+struct transaction; /* between MAIL and the end of the message */
+
+struct session {
+    struct smtpd *server;
+    struct stream *stream;
+    struct arena *arena;         /* facts of the client; lives as long as the session */
+    struct access_subject facts; /* who the client is and what it asked for */
+    struct view client_port;
+    struct transaction *transaction; /* NULL outside one */
+    unsigned ehlo_hidden;            /* keywords that this client does not see */
+    bool esmtp;                      /* greeted with EHLO */
+    bool closing;                    /* the reply that was given is the last */
+    bool lost;                       /* the connection is gone */
+    bool trusted_newlines;           /* smtpd_forbid_bare_newline_exclusions */
+    unsigned errors;                 /* since the last accepted message */
+    unsigned junk;                   /* commands that lead nowhere */
+    const char *where;               /* last command, for "lost connection after" */
+    struct {
+        unsigned good, all;
+    } counts[COUNTS];
+    struct str history; /* notify_classes = protocol: the dialogue, bounded */
+    bool notify;        /* something happened that the postmaster wants to see */
+};
+
+/* A line from the client: what a verb's function gets. */
+struct command {
+    struct view args;
+};
+
+/* session.c: serve STREAM to its end.  May suspend. */
+void session_run(struct session *s);
+
+/* reply.c: send CODE text lines, count errors.  The text carries its own enhanced code.
+ * May suspend. */
+void reply(struct session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* As reply; counts as the client's error when CODE is 4xx or 5xx. */
+void reply_error(struct session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The refusal that OUTCOME tells; 421 and 521 end the session. */
+void reply_refusal(struct session *s, const struct access_outcome *outcome);
+
+/* client.c: name and address of PEER.  May suspend (DNS). */
+void client_identify(struct session *s, const struct net_address *peer);
+
+/* One function per verb; true when it succeeded (for the counts).  May suspend. */
+bool verb_helo(struct session *s, const struct command *c);
+bool verb_ehlo(struct session *s, const struct command *c);
+bool verb_mail(struct session *s, const struct command *c);
+bool verb_rcpt(struct session *s, const struct command *c);
+bool verb_data(struct session *s, const struct command *c);
+bool verb_bdat(struct session *s, const struct command *c);
+bool verb_rset(struct session *s, const struct command *c);
+bool verb_noop(struct session *s, const struct command *c);
+bool verb_vrfy(struct session *s, const struct command *c);
+bool verb_expn(struct session *s, const struct command *c);
+bool verb_etrn(struct session *s, const struct command *c);
+bool verb_help(struct session *s, const struct command *c);
+bool verb_quit(struct session *s, const struct command *c);
+
+/* path.c: the address in the argument of MAIL, RCPT or VRFY, in internal form in ARENA.
+ * On false the reply was sent. */
+bool path_parse(struct session *s, struct view path, bool allow_empty, bool utf8,
+                struct arena *arena, struct view *address);
+
+#endif

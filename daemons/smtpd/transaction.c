@@ -1,0 +1,168 @@
+/* transaction - collect one message and bring it into the queue
+ *
+ * The sink is opened at the first good recipient, so a client that never finds
+ * one costs nothing (smtpd_delay_open_until_valid_rcpt).
+ */
+#include "transaction.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+struct transaction *transaction_new(struct session *s, struct view sender)
+{
+    struct transaction *t = NEW(struct transaction);
+    t->arena = arena_new();
+    t->sender = sender;
+    t->sink = s->server->standalone ? &postdrop_sink : &queue_sink;
+    t->envelope.arrival = clock_wall();
+    s->transaction = t;
+    return t;
+}
+
+void transaction_end(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    s->facts.has_sender = false;
+    s->facts.sender = s->facts.recipient = s->facts.queue_id = VIEW_NONE;
+    s->facts.recipients = 0;
+    s->facts.content_received = false;
+    if (!t)
+        return;
+    if (t->open)
+        t->sink->abort(s);
+    if (t->chunking)
+        dot_reader_done(&t->chunks);
+    arena_free(t->arena);
+    memory_free(t);
+    s->transaction = NULL;
+}
+
+static bool open_sink(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct error e = ERROR_INIT;
+    if (t->open)
+        return true;
+    t->envelope.sender = t->sender;
+    t->envelope.client_name = s->facts.client_name;
+    t->envelope.client_address = s->facts.client_address;
+    t->envelope.client_port = s->client_port;
+    t->envelope.helo_name = s->facts.helo_name;
+    t->envelope.protocol_name = s->facts.protocol;
+    if (t->sink->open(s, &e)) {
+        t->open = true;
+        return true;
+    }
+    log_warning("%.*s: cannot open a queue file: %s", VIEW_FMT(s->facts.client_display),
+                e.text);
+    reply_error(s, "451 %s Error: queue file write error",
+                e.status[0] ? e.status : "4.3.0");
+    return false;
+}
+
+bool transaction_recipient(struct session *s, struct view address, struct view orcpt,
+                           unsigned notify, struct access_effect *effects)
+{
+    struct transaction *t = s->transaction;
+    if (!open_sink(s))
+        return false;
+    if (t->recipients++ == 0)
+        t->first_recipient = address;
+    struct access_effect **end = &t->effects;
+    while (*end)
+        end = &(*end)->next;
+    *end = effects;
+    t->sink->recipient(s, address, orcpt, notify);
+    return true;
+}
+
+bool transaction_may_have_content(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct access_outcome outcome;
+    if (s->server->standalone)
+        return true;
+    s->facts.recipients = t->recipients;
+    if (t->recipients == 1)
+        s->facts.recipient = t->first_recipient;
+    access_evaluate(s->server->access, ACCESS_DATA, &s->facts, NULL, t->arena, &outcome);
+    s->facts.recipient = VIEW_NONE;
+    if (outcome.refused) {
+        reply_refusal(s, &outcome);
+        return false;
+    }
+    struct access_effect **end = &t->effects;
+    while (*end)
+        end = &(*end)->next;
+    *end = outcome.effects;
+    return true;
+}
+
+void transaction_begin(struct session *s)
+{
+    s->transaction->sink->begin(s);
+    s->facts.content_received = true;
+}
+
+void transaction_line(struct session *s, struct view text, bool more)
+{
+    struct transaction *t = s->transaction;
+    uint64_t limit = (uint64_t)conf_int(s->server->conf, P_message_size_limit);
+    t->size += text.n + (more ? 0 : 2);
+    if (limit > 0 && t->size > limit)
+        t->too_big = true;
+    if (!t->too_big)
+        t->sink->line(s, text, more);
+}
+
+/* End-of-data restrictions, with all that is known now. */
+static bool end_is_acceptable(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct access_outcome outcome;
+    s->facts.command = "END-OF-MESSAGE";
+    if (t->too_big) {
+        struct view text = VIEW("552 5.3.4 Error: message file too big");
+        log_warning("%.*s: queue file size limit exceeded",
+                    VIEW_FMT(t->open ? s->facts.queue_id : VIEW("NOQUEUE")));
+        reply_error(s, "%.*s", VIEW_FMT(text));
+        return false;
+    }
+    if (s->server->standalone)
+        return true;
+    if (t->recipients == 1)
+        s->facts.recipient = t->first_recipient;
+    access_evaluate(s->server->access, ACCESS_END_OF_DATA, &s->facts, NULL, t->arena,
+                    &outcome);
+    s->facts.recipient = VIEW_NONE;
+    if (!outcome.refused)
+        return true;
+    reply_refusal(s, &outcome);
+    return false;
+}
+
+bool transaction_finish(struct session *s, struct view ok_prefix)
+{
+    struct transaction *t = s->transaction;
+    struct error e = ERROR_INIT;
+    bool good = end_is_acceptable(s);
+    if (good) {
+        struct view id = arena_dup(t->arena, s->facts.queue_id);
+        int code = t->sink->finish(s, &e);
+        t->open = false;
+        good = code / 100 == 2;
+        if (good) {
+            s->errors = 0;
+            s->junk = 0;
+            if (view_is_empty(id))
+                reply(s, "250 2.0.0 %.*s: queued", VIEW_FMT(ok_prefix));
+            else
+                reply(s, "250 2.0.0 %.*s%s queued as %.*s", VIEW_FMT(ok_prefix),
+                      view_eq(ok_prefix, VIEW("Ok")) ? ":" : "", VIEW_FMT(id));
+        } else {
+            reply_error(s, "%d %s %s", code, e.status, e.text);
+        }
+    }
+    transaction_end(s);
+    return good;
+}

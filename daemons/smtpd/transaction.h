@@ -1,0 +1,66 @@
+/* transaction - one message between MAIL and its final reply
+ *
+ * Holds the envelope as the client gives it and hands the content to a sink:
+ * the queue (through cleanup), or postdrop when smtpd stands alone.
+ */
+#ifndef SMTPD_TRANSACTION_H
+#define SMTPD_TRANSACTION_H
+
+#include "session.h"
+
+/* Where a message goes.  All may suspend. */
+struct sink {
+    /* At the first good recipient: false with *E when nothing can be taken now. */
+    bool (*open)(struct session *s, struct error *e);
+    void (*recipient)(struct session *s, struct view address, struct view orcpt,
+                      unsigned notify);
+    /* Before the content: our Received: and prepended headers. */
+    void (*begin)(struct session *s);
+    void (*line)(struct session *s, struct view text, bool more);
+    /* The end; fills in CODE and *E's status and text of the reply. */
+    int (*finish)(struct session *s, struct error *e);
+    void (*abort)(struct session *s);
+};
+extern const struct sink queue_sink;
+extern const struct sink postdrop_sink;
+
+struct transaction {
+    struct arena *arena;
+    const struct sink *sink;
+    bool open;          /* the sink is */
+    struct view sender; /* internal form */
+    struct envelope envelope;
+    unsigned recipients, overshoot;
+    struct view first_recipient;
+    uint64_t announced_size, size; /* bytes; SIZE= and what came so far */
+    bool too_big;
+    bool in_piece; /* the last piece of content did not end its line */
+    struct access_effect *effects;
+    struct draft *draft;     /* queue_sink */
+    struct cleanup *cleanup; /* queue_sink */
+    struct postdrop *postdrop;
+    /* BDAT */
+    bool chunking, chunk_failed;
+    uint64_t chunk_bytes;
+    struct dot_reader chunks;
+};
+
+struct transaction *transaction_new(struct session *s, struct view sender);
+/* Give up what is open and free; does nothing without one. */
+void transaction_end(struct session *s);
+/* Count a recipient and pass it on; opens the sink first.  False: a reply was sent. */
+bool transaction_recipient(struct session *s, struct view address, struct view orcpt,
+                           unsigned notify, struct access_effect *effects);
+/* Data restrictions, before the content.  False: a reply was sent. */
+bool transaction_may_have_content(struct session *s);
+/* Begin the content (once). */
+void transaction_begin(struct session *s);
+/* A line of content, or a piece of one; size limits are counted here. */
+void transaction_line(struct session *s, struct view text, bool more);
+/* End of content: restrictions of that stage, commit, the reply.  Ends the transaction.
+ */
+bool transaction_finish(struct session *s, struct view ok_prefix);
+/* Put our Received: header (and nothing else) into the open sink. */
+void received_emit(struct session *s, const char *queue_id);
+
+#endif

@@ -1,0 +1,141 @@
+/* verbs - the commands that carry no mail: RSET NOOP VRFY EXPN ETRN HELP QUIT
+ */
+#include "base/log.h"
+#include "format/address.h"
+#include "transaction.h"
+
+bool verb_rset(struct session *s, const struct command *c)
+{
+    if (!view_is_empty(c->args)) {
+        reply_error(s, "501 5.5.4 Syntax: RSET");
+        return false;
+    }
+    transaction_end(s);
+    reply(s, "250 2.0.0 Ok");
+    return true;
+}
+
+bool verb_noop(struct session *s, const struct command *c)
+{
+    (void)c;
+    reply(s, "250 2.0.0 Ok");
+    return true;
+}
+
+bool verb_quit(struct session *s, const struct command *c)
+{
+    (void)c;
+    reply(s, "221 2.0.0 Bye");
+    s->closing = true;
+    return true;
+}
+
+bool verb_help(struct session *s, const struct command *c)
+{
+    (void)c;
+    reply(
+        s,
+        "214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY ETRN HELP "
+        "QUIT\n"
+        "A message: MAIL FROM:<you@here>, RCPT TO:<them@there>, DATA, text, a line with "
+        "only a dot");
+    return true;
+}
+
+bool verb_expn(struct session *s, const struct command *c)
+{
+    (void)c;
+    reply_error(s, "502 5.5.1 Error: command not implemented");
+    return false;
+}
+
+/* VRFY answers as RCPT would, without a transaction (RFC 5321 3.5). */
+bool verb_vrfy(struct session *s, const struct command *c)
+{
+    if (conf_bool(s->server->conf, P_disable_vrfy_command)) {
+        reply_error(s, "502 5.5.1 VRFY command is disabled");
+        return false;
+    }
+    if (conf_bool(s->server->conf, P_smtpd_helo_required) &&
+        view_is_empty(s->facts.helo_name)) {
+        reply_error(s, "503 5.5.1 Error: send HELO/EHLO first");
+        return false;
+    }
+    if (view_is_empty(c->args)) {
+        reply_error(s, "501 5.5.4 Syntax: VRFY address");
+        return false;
+    }
+    struct arena *arena = arena_new();
+    struct view address;
+    struct access_outcome outcome = {.effects = NULL};
+    bool good = path_parse(s, c->args, false, false, arena, &address);
+    if (good && !s->server->standalone) {
+        struct access_subject facts = s->facts;
+        facts.command = "VRFY";
+        facts.recipient = address;
+        access_evaluate_recipient(s->server->access, &facts, arena, &outcome);
+    }
+    if (good && outcome.refused) {
+        reply_refusal(s, &outcome);
+        good = false;
+    } else if (good) {
+        struct str external = STR_INIT(ADDRESS_QUOTED_MAX);
+        (void)address_quote_821(address, &external);
+        reply(s, "252 2.0.0 %s", str_cstr(&external));
+        str_done(&external);
+    }
+    arena_free(arena);
+    return good;
+}
+
+/* Ask the queue manager for the mail of DOMAIN. */
+static void flush_site(struct session *s, struct view domain)
+{
+    struct error e = ERROR_INIT;
+    if (queue_link_flush_site(s->server->queue, domain, &e))
+        reply(s, "250 Queuing started");
+    else
+        reply_error(s, "458 Unable to queue messages");
+}
+
+bool verb_etrn(struct session *s, const struct command *c)
+{
+    struct view rest = c->args, domain, more;
+    s->facts.command = "ETRN";
+    if (view_is_empty(s->facts.helo_name) &&
+        conf_bool(s->server->conf, P_smtpd_helo_required)) {
+        reply_error(s, "503 Error: send HELO/EHLO first");
+        return false;
+    }
+    if (s->transaction) {
+        reply_error(s, "503 Error: MAIL transaction in progress");
+        return false;
+    }
+    if (!smtp_command_argument(&rest, &domain) || smtp_command_argument(&rest, &more)) {
+        reply_error(s, "500 Syntax: ETRN domain");
+        return false;
+    }
+    if (domain.p[0] == '@' || domain.p[0] == '#')
+        domain = view_from(domain, 1);
+    if (!hostname_is_valid(domain) && !host_literal_is_valid(domain, NULL)) {
+        reply_error(s, "501 Error: invalid parameter syntax");
+        return false;
+    }
+    struct arena *arena = arena_new();
+    struct access_outcome outcome = {.effects = NULL};
+    struct access_subject facts = s->facts;
+    struct error e = ERROR_INIT;
+    facts.etrn_domain = domain;
+    if (!s->server->standalone)
+        access_evaluate(s->server->access, ACCESS_ETRN, &facts, NULL, arena, &outcome);
+    bool good = !outcome.refused && !s->server->standalone &&
+                match_domain(s->server->etrn_domains, domain, &e) == MATCH_YES;
+    if (outcome.refused)
+        reply_refusal(s, &outcome);
+    else if (!good)
+        reply_error(s, "459 <%.*s>: service unavailable", VIEW_FMT(domain));
+    else
+        flush_site(s, domain);
+    arena_free(arena);
+    return good;
+}
