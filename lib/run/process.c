@@ -3,7 +3,8 @@
  * Children are started by vfork(2): nothing is copied, however large we are.
  * Until it runs the program the child shares our memory and must not touch it;
  * ids are set by bare system calls, since those of libc would try to tell our
- * other threads.  Waiting is for a pidfd.
+ * other threads.  A pipe that closes when the program runs reports what went
+ * wrong before.  Waiting is for a pidfd.
  */
 #include "run/process.h"
 
@@ -24,7 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_GROUPS = 1024, LONGEST_REAP = 60 };
+enum { MOST_GROUPS = 1024, LONGEST_REAP = 60, POLL_PAUSE = 10 * 1000 };
+
+/* What the child has to say when it cannot run the program. */
+struct failure {
+    char step[16];
+    int code; /* errno */
+};
 
 /* What the child needs, made ready before it is there. */
 struct start {
@@ -32,9 +39,7 @@ struct start {
     int null;        /* /dev/null, or -1 when not needed */
     gid_t *groups;   /* supplementary; NULL leaves them */
     size_t n_groups; /* of groups */
-    sigset_t mask_before;
-    const char *volatile failed; /* the step, for the error */
-    volatile int code;           /* its errno */
+    int report[2];   /* the pipe for a struct failure */
 };
 
 /* The supplementary groups of the user whom the child will be. */
@@ -65,6 +70,10 @@ static bool prepare(struct start *s, struct error *e)
 {
     const int *fds = s->setup->fds;
 
+    if (pipe2(s->report, O_CLOEXEC) < 0) {
+        error_set_errno(e, "4.3.0", "pipe");
+        return false;
+    }
     if (fds[0] < 0 || fds[1] < 0 || fds[2] < 0) {
         s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (s->null < 0) {
@@ -77,25 +86,30 @@ static bool prepare(struct start *s, struct error *e)
 
 /* ---- in the child, on our memory ---- */
 
-/* Note what failed and end. */
+/* Report what failed and end. */
 static void __attribute__((noreturn)) give_up(struct start *s, const char *step)
 {
-    s->code = errno;
-    s->failed = step;
-    _exit(127);
+    struct failure f = {.code = errno};
+
+    (void)snprintf(f.step, sizeof f.step, "%s", step);
+    ssize_t n = write(s->report[1], &f, sizeof f);
+    _exit(n == (ssize_t)sizeof f ? 127 : 126);
 }
 
 /* Default actions and no blocked signals, as a program expects. */
-static void reset_signals(const struct start *s)
+static void reset_signals(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t none;
 
     for (int signo = 1; signo < NSIG; signo++)
         (void)sigaction(signo, &action, NULL);
-    (void)sigprocmask(SIG_SETMASK, &s->mask_before, NULL);
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Put fds[] to 0, 1 and 2 by way of numbers above them, and close the rest. */
+/* Put fds[] to 0, 1 and 2 by way of numbers above them; the rest is closed when the
+ * program runs. */
 static void place_descriptors(struct start *s)
 {
     int high[3];
@@ -109,13 +123,13 @@ static void place_descriptors(struct start *s)
     for (int i = 0; i < 3; i++)
         if (dup2(high[i], i) < 0)
             give_up(s, "dup2");
-    if (close_range(3, ~0U, 0) == 0)
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
         return;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         give_up(s, "getrlimit");
     for (int fd = 3; fd < (int)limit.rlim_cur; fd++)
-        (void)close(fd);
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 static void set_ids(struct start *s)
@@ -135,7 +149,7 @@ static void __attribute__((noreturn)) run_child(struct start *s)
 {
     const struct process_setup *setup = s->setup;
 
-    reset_signals(s);
+    reset_signals();
     if (setup->new_session && setsid() < 0)
         give_up(s, "setsid");
     place_descriptors(s);
@@ -159,42 +173,76 @@ static void __attribute__((noreturn)) run_child(struct start *s)
 /* The window in which both share memory; no signal handler may run in the child. */
 static pid_t fork_child(struct start *s)
 {
-    sigset_t all;
+    sigset_t all, before;
 
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &s->mask_before);
-    sigset_t restore = s->mask_before;
-    sigemptyset(&s->mask_before);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = vfork();
     if (pid == 0)
         run_child(s);
     int saved = errno;
-    pthread_sigmask(SIG_SETMASK, &restore, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return pid;
 }
 
+/* The program runs; or it does not: false, and the child is gone. */
+static bool program_runs(struct start *s, pid_t pid, struct error *e)
+{
+    struct failure f;
+    ssize_t n;
+
+    close(s->report[1]);
+    s->report[1] = -1;
+    do
+        n = read(s->report[0], &f, sizeof f);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof f)
+        return true;
+    (void)waitpid(pid, NULL, 0);
+    f.step[sizeof f.step - 1] = '\0';
+    errno = f.code;
+    error_set_errno(e, "4.3.5", "%s: %s", s->setup->argv[0], f.step);
+    return false;
+}
+
+static void close_one(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 pid_t process_start(const struct process_setup *setup, struct error *e)
 {
-    struct start s = {.setup = setup, .null = -1};
+    struct start s = {.setup = setup, .null = -1, .report = {-1, -1}};
     pid_t pid = -1;
 
     if (!prepare(&s, e))
         goto done;
     pid = fork_child(&s);
-    if (pid < 0) {
+    if (pid < 0)
         error_set_errno(e, "4.3.0", "fork");
-    } else if (s.failed) {
-        (void)waitpid(pid, NULL, 0);
+    else if (!program_runs(&s, pid, e))
         pid = -1;
-        errno = s.code;
-        error_set_errno(e, "4.3.5", "%s: %s", setup->argv[0], s.failed);
-    }
 done:
-    if (s.null >= 0)
-        close(s.null);
+    close_one(s.null);
+    close_one(s.report[0]);
+    close_one(s.report[1]);
     memory_free(s.groups);
     return pid;
+}
+
+/* Without pidfds (valgrind, other kernels): look again and again. */
+static enum wake poll_for_end(pid_t pid, int64_t deadline, int *status)
+{
+    enum wake why = WAKE_TIMEOUT;
+
+    while (waitpid(pid, status, WNOHANG) == 0) {
+        if (why == WAKE_CANCELLED || loop_now() >= deadline)
+            return why;
+        why = fiber_sleep(POLL_PAUSE);
+    }
+    return WAKE_OK;
 }
 
 enum wake process_wait(pid_t pid, int64_t deadline, int *status)
@@ -205,6 +253,8 @@ enum wake process_wait(pid_t pid, int64_t deadline, int *status)
     if (waitpid(pid, status, WNOHANG) == pid)
         return WAKE_OK;
     int fd = pidfd_open(pid, 0);
+    if (fd < 0 && errno == ENOSYS)
+        return poll_for_end(pid, deadline, status);
     if (fd < 0) {
         /* Not a child of ours, or reaped by somebody else. */
         *status = 0;
