@@ -136,9 +136,11 @@ bool instance_become_owner(const struct conf *c, const struct instance_owner *o,
 /* DIRECTORY/NAME is a program that can be run. */
 static bool has_program(const char *directory, const char *name)
 {
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", directory, name);
-    return n > 0 && (size_t)n < sizeof path && access(path, X_OK) == 0;
+    struct str path = STR_INIT(PATH_MAX);
+
+    bool has = str_setf(&path, "%s/%s", directory, name) && access(path.p, X_OK) == 0;
+    str_done(&path);
+    return has;
 }
 
 /* The directory of the running executable, without the trailing slash. */
@@ -156,19 +158,20 @@ static const char *executable_directory(void)
     return path;
 }
 
-/* The first of PLACES (relative to the executable) that has PROGRAM, in OUT. */
-static bool find_beside(const char *const *places, const char *program,
-                        char out[PATH_MAX])
+/* The first of PLACES (relative to the executable) that has PROGRAM; allocated, NULL when
+ * none. */
+static char *find_beside(const char *const *places, const char *program)
 {
-    char path[PATH_MAX];
+    struct str path = STR_INIT(PATH_MAX);
+    char *found = NULL;
 
-    for (; *places; places++) {
-        int n = snprintf(path, sizeof path, "%s%s", executable_directory(), *places);
-        if (n > 0 && (size_t)n < sizeof path && has_program(path, program) &&
-            realpath(path, out))
-            return true;
+    for (; *places && !found; places++) {
+        if (str_setf(&path, "%s%s", executable_directory(), *places) &&
+            has_program(path.p, program))
+            found = realpath(path.p, NULL);
     }
-    return false;
+    str_done(&path);
+    return found;
 }
 
 /* Does PARAMETER name a directory with our own programs?  Another mail system has no
@@ -186,12 +189,14 @@ const char *instance_libexec(const struct conf *c)
     static const char *const places[] = {"/../libexec/diligence", "",
                                          "/../../libexec/diligence", "/../lib/diligence",
                                          NULL};
-    static char path[PATH_MAX];
+    static const char *path;
     const char *own = configured(c, P_daemon_directory, "store");
 
     if (own)
         return own;
-    if (path[0] == '\0' && !find_beside(places, "master", path))
+    if (!path)
+        path = find_beside(places, "master");
+    if (!path)
         log_fatal("no daemons of this mail system beside %s", executable_directory());
     if (conf_is_set(c, P_daemon_directory))
         log_debug("daemon_directory %s is not ours: using %s",
@@ -202,39 +207,41 @@ const char *instance_libexec(const struct conf *c)
 const char *instance_bin(const struct conf *c)
 {
     static const char *const places[] = {"", "/../../bin", "/../../sbin", NULL};
-    static char path[PATH_MAX];
+    static const char *path;
     const char *own = configured(c, P_command_directory, "diligence");
 
     if (own)
         return own;
-    if (path[0] == '\0' && !find_beside(places, "diligence", path))
+    if (!path)
+        path = find_beside(places, "diligence");
+    if (!path)
         log_fatal("no commands of this mail system beside %s", executable_directory());
     return path;
 }
 
 /* --- the running system --- */
 
-const char *instance_socket_path(const struct conf *c, const char *class,
-                                 const char *name)
+void instance_enter(const struct conf *c)
 {
-    static char path[PATH_MAX];
-    struct view queue = conf_queue_directory(c);
+    const char *directory = conf_cstr(c, P_queue_directory);
 
-    snprintf(path, sizeof path, "%.*s/%s/%s", VIEW_FMT(queue), class, name);
-    return path;
+    if (chdir(directory) < 0)
+        log_fatal("chdir %s: %s", directory, strerror(errno));
 }
 
 pid_t instance_master_pid(const struct conf *c)
 {
-    char text[32];
+    char text[64];
     int pid = 0;
-    const char *path =
-        instance_socket_path(c, conf_cstr(c, P_process_id_directory), "master.pid");
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct str path = STR_INIT(PATH_MAX);
 
+    str_setf(&path, "%s/%s/master.pid", conf_cstr(c, P_queue_directory),
+             conf_cstr(c, P_process_id_directory));
+    int fd = open(str_cstr(&path), O_RDONLY | O_CLOEXEC);
+    str_done(&path);
     if (fd < 0)
         return 0;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
         ssize_t n = pread(fd, text, sizeof text, 0);
         struct view digits = view_trim_space((struct view){text, n > 0 ? (size_t)n : 0});
         if (!number_parse_int(digits, 1, INT_MAX, &pid))

@@ -61,13 +61,13 @@ void instance_log_command(const struct conf *c, const char *tag_name);
 int instance_log_file(const struct conf *c, struct error *e);
 
 /* --- sockets --- */
-/* "QUEUE_DIRECTORY/public/NAME"; static storage. */
-const char *instance_socket_path(const struct conf *c, const char *class,
-                                 const char *name);
-/* Send TRIGGER with REQUEST to public/NAME or private/NAME (postkick, postdrop, master).
- * Never waits: false when nobody listens there or the backlog is full. */
-bool instance_trigger(const struct conf *c, const char *class, const char *name,
-                      const char *request, struct error *e) MUST_CHECK;
+/* Make the queue directory the current one: sockets are named relative to it, since a
+ * UNIX address holds 108 bytes only.  Ends the process when that fails. */
+void instance_enter(const struct conf *c);
+/* Send TRIGGER with REQUEST to CLASS/NAME ("public", "pickup") below the current
+ * directory.  Never waits: false when nobody listens there or the backlog is full. */
+bool instance_trigger(const char *class, const char *name, const char *request,
+                      struct error *e) MUST_CHECK;
 /* The process id in pid/master.pid when the lock on it is held; 0 when the system is not
  * running. */
 pid_t instance_master_pid(const struct conf *c);

@@ -5,7 +5,6 @@
  * public/postlog. MAILLOG_README.
  */
 #include "base/log.h"
-#include "base/memory.h"
 #include "base/number.h"
 #include "service/instance.h"
 
@@ -75,6 +74,15 @@ void instance_log_open(const struct conf *c, const char *name, int log_fd)
         log_set_file(log_fd);
 }
 
+/* Where pickup takes lines for the log file from those who may not write it. */
+static void use_postlog_socket(const struct conf *c)
+{
+    struct str path = STR_INIT(PATH_MAX);
+
+    str_setf(&path, "%s/public/postlog", conf_cstr(c, P_queue_directory));
+    log_set_socket_path(str_cstr(&path)); /* kept as a pointer: never freed */
+}
+
 void instance_log_command(const struct conf *c, const char *tag_name)
 {
     struct error e = ERROR_INIT;
@@ -84,7 +92,7 @@ void instance_log_command(const struct conf *c, const char *tag_name)
     if (file[0] && strcmp(file, "/dev/stdout") != 0)
         fd = instance_log_file(c, &e);
     if (file[0] && fd < 0)
-        log_set_socket_path(memory_cstr(instance_socket_path(c, "public", "postlog")));
+        use_postlog_socket(c);
     instance_log_open(c, tag_name, fd);
     log_also_stderr(true);
 }

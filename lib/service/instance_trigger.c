@@ -5,12 +5,13 @@
 
 #include <unistd.h>
 
-bool instance_trigger(const struct conf *c, const char *class, const char *name,
-                      const char *request, struct error *e)
+bool instance_trigger(const char *class, const char *name, const char *request,
+                      struct error *e)
 {
-    const char *path = instance_socket_path(c, class, name);
     struct net_address to;
+    char path[128];
 
+    snprintf(path, sizeof path, "%s/%s", class, name);
     if (!net_address_unix(view_of(path), &to)) {
         error_set(e, "4.3.5", "socket path too long: %s", path);
         return false;

@@ -1,52 +1,30 @@
 /* service_arguments - what a daemon is told at its start by master */
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/number.h"
+#include "ipc/endpoint.h"
 #include "service/service_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
 
-/* The descriptor (or count) in environment variable NAME, taken out of it; -1 when there
- * is none. */
-static int take_number(const char *name)
+/* What master passes on in the environment. */
+static void take_inherited(struct service_run *r)
 {
-    const char *text = getenv(name);
-    int value = -1;
+    struct error e = ERROR_INIT;
+    struct endpoint_inherited in;
+    struct service *s = &r->s;
 
-    if (text && !number_parse_int(view_of(text), 0, INT_MAX, &value))
-        log_fatal("bad value of %s", name);
-    unsetenv(name);
-    return value;
-}
-
-static void set_flags(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-        log_fatal("inherited descriptor %d: %s", fd, strerror(errno));
-}
-
-/* DILIGENCE_SOCKETS "smtp submission": listening descriptors 3 and 4. */
-static void take_sockets(struct service *s)
-{
-    enum { FIRST_FD = 3, MOST_SOCKETS = 1000 };
-    const char *text = getenv("DILIGENCE_SOCKETS");
-    struct view rest = view_of(text ? memory_cstr(text) : ""), name;
-
-    s->sockets = memory_alloc_array(MOST_SOCKETS, sizeof *s->sockets);
-    while (s->n_sockets < MOST_SOCKETS && view_token(&rest, VIEW(" "), &name)) {
-        char *copy = memory_alloc(name.n + 1);
-        memcpy(copy, name.p, name.n);
-        int fd = FIRST_FD + (int)s->n_sockets;
-        set_flags(fd);
-        s->sockets[s->n_sockets++] = (struct service_socket){copy, fd};
-    }
-    unsetenv("DILIGENCE_SOCKETS");
+    if (!endpoint_inherit(arena_new(), &in, &e)) /* lives as long as the process */
+        log_fatal("%s", error_cstr(&e));
+    s->sockets = memory_alloc_array(in.n + 1, sizeof *s->sockets);
+    for (size_t i = 0; i < in.n; i++)
+        s->sockets[i] = (struct service_socket){in.sockets[i].name, in.sockets[i].fd};
+    s->n_sockets = in.n;
+    s->max_sessions = in.sessions ? in.sessions : UINT_MAX;
+    if (in.status_fd >= 0)
+        r->status = ipc_open(in.status_fd);
+    r->log_fd = in.log_fd;
 }
 
 static void take_standalone_socket(struct service *s)
@@ -141,17 +119,9 @@ void service_arguments_take(struct service_run *r, int argc, char **argv)
     a->n_overrides = given;
     s->args = a->rest;
     s->n_args = a->n_rest;
+    take_inherited(r);
     if (a->is_standalone)
         take_standalone_socket(s);
-    else
-        take_sockets(s);
-    int sessions = take_number("DILIGENCE_SESSIONS");
-    s->max_sessions = sessions > 0 ? (unsigned)sessions : UINT_MAX;
-    int status = take_number("DILIGENCE_STATUS");
-    if (status >= 0) {
-        set_flags(status);
-        r->status = ipc_open(status);
-    }
 }
 
 bool service_conf_load(const struct service_run *r, struct conf **out, struct error *e)

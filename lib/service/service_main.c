@@ -6,14 +6,11 @@
  */
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/number.h"
 #include "run/loop.h"
 #include "sandbox/privileges.h"
 #include "service/service_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,26 +22,13 @@ void service_fail(const struct error *e)
     log_fatal("%s", error_cstr(e));
 }
 
-static int take_log_fd(void)
+static void read_configuration(struct service_run *r, struct error *e)
 {
-    const char *text = getenv("DILIGENCE_LOG");
-    int fd = -1;
-
-    if (text && (!number_parse_int(view_of(text), 0, INT_MAX, &fd) ||
-                 fcntl(fd, F_SETFD, FD_CLOEXEC) < 0))
-        log_fatal("bad value of DILIGENCE_LOG");
-    unsetenv("DILIGENCE_LOG");
-    return fd;
-}
-
-static void read_configuration(struct service_run *r)
-{
-    struct error e = ERROR_INIT;
     struct conf *c;
 
-    r->arguments.directory = instance_directory(r->arguments.directory, &e);
-    if (!r->arguments.directory || !service_conf_load(r, &c, &e))
-        log_fatal("%s", error_cstr(&e));
+    r->arguments.directory = instance_directory(r->arguments.directory, e);
+    if (!r->arguments.directory || !service_conf_load(r, &c, e))
+        service_fail(e);
     r->s.conf = c;
     if (setenv("MAIL_CONFIG", r->arguments.directory, 1) < 0)
         log_fatal("out of memory");
@@ -83,29 +67,27 @@ static void set_limits(struct service_run *r)
         r->max_use *= SESSIONS_PER_USE;
 }
 
-static void enter_sandbox(struct service_run *r)
+static void enter_sandbox(struct service_run *r, struct error *e)
 {
-    struct error e = ERROR_INIT;
     struct sandbox_profile profile = {.name = r->s.process_name};
 
     if (!r->s.program->sandbox || r->s.is_standalone)
         return;
     r->s.program->sandbox(&r->s, &profile);
-    if (!sandbox_enter(&profile, &e))
-        log_fatal("%s", error_cstr(&e));
+    if (!sandbox_enter(&profile, e))
+        service_fail(e);
 }
 
 /* From the rights of the start to those of the program. */
-static void drop_privileges(struct service_run *r)
+static void drop_privileges(struct service_run *r, struct error *e)
 {
-    struct error e = ERROR_INIT;
     const struct service_program *program = r->s.program;
 
-    if (program->prepare && !program->prepare(&r->s, &e))
-        log_fatal("%s", error_cstr(&e));
+    if (program->prepare && !program->prepare(&r->s, e))
+        service_fail(e);
     if (program->user == SERVICE_AS_MAIL_OWNER &&
-        !instance_become_owner(r->s.conf, &r->owner, &e))
-        log_fatal("%s", error_cstr(&e));
+        !instance_become_owner(r->s.conf, &r->owner, e))
+        service_fail(e);
 }
 
 int service_main(int argc, char **argv, const struct service_program *program)
@@ -117,11 +99,11 @@ int service_main(int argc, char **argv, const struct service_program *program)
     umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
     service_arguments_take(r, argc, argv);
-    read_configuration(r);
-    instance_log_open(r->s.conf, r->s.process_name, take_log_fd());
+    read_configuration(r, &e);
+    instance_log_open(r->s.conf, r->s.process_name, r->log_fd);
     r->s.is_root = privileges_are_root();
     if (!instance_owner(r->s.conf, &r->owner, &e))
-        log_fatal("%s", error_cstr(&e));
+        service_fail(&e);
     r->s.owner_uid = r->owner.mail_uid;
     r->s.owner_gid = r->owner.gid;
     set_limits(r);
@@ -129,7 +111,7 @@ int service_main(int argc, char **argv, const struct service_program *program)
         log_fatal("chdir %s: %s", conf_cstr(r->s.conf, P_queue_directory),
                   strerror(errno));
     start_debugger(r);
-    drop_privileges(r);
-    enter_sandbox(r);
+    drop_privileges(r, &e);
+    enter_sandbox(r, &e);
     return service_run(r);
 }

@@ -1,0 +1,170 @@
+/* reload - take up changed files, a rotated log, or the end, while sessions go on
+ *
+ * The new reading is made and its sockets are opened before anything of the old one is
+ * touched: when that fails the log says why and all stays as it was.  Processes then
+ * learn of it: owners of state reload in place, others accept no more and end after their
+ * last session; the next connection starts a process with the new configuration.
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "master.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static struct unit *find_unit(struct setup *s, const char *name)
+{
+    LIST_FOR_EACH (struct unit, u, &s->units, link) {
+        if (strcmp(u->name, name) == 0)
+            return u;
+    }
+    return NULL;
+}
+
+/* Would a process of OLD serve FRESH just as well: same arguments, same sockets? */
+static bool is_same(const struct unit *old, const struct unit *fresh)
+{
+    size_t i;
+
+    for (i = 0; old->argv[i] && fresh->argv[i]; i++) {
+        if (strcmp(old->argv[i], fresh->argv[i]) != 0)
+            return false;
+    }
+    if (old->argv[i] || fresh->argv[i] || old->n_endpoints != fresh->n_endpoints)
+        return false;
+    for (i = 0; i < old->n_endpoints; i++) {
+        if (strcmp(old->endpoints[i].key, fresh->endpoints[i].key) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Give CHILD to unit U. */
+static void child_move(struct child *c, struct unit *u)
+{
+    list_remove(&c->link);
+    u->references++;
+    unit_unref(c->unit);
+    c->unit = u;
+    list_append(&u->children, &c->link);
+}
+
+/* The processes of OLD learn that their configuration is old.  FRESH may be NULL. */
+static void hand_over(struct unit *old, struct unit *fresh)
+{
+    bool stays = fresh && old->program->is_owner && is_same(old, fresh);
+
+    LIST_FOR_EACH_SAFE (struct child, c, &old->children, link) {
+        if (!old->program->is_owner || stays) {
+            child_send(c, IPC_CHILD_RELOAD, -1);
+        } else {
+            child_send(c, IPC_CHILD_STOP, -1);
+        }
+        /* An owner counts until it has ended: there must never be two. */
+        if (!old->program->is_owner)
+            c->state = CHILD_RETIRING;
+        if (fresh)
+            child_move(c, fresh);
+    }
+    if (fresh) {
+        fresh->was_used = old->was_used;
+        fresh->pause = 0;
+    }
+}
+
+/* Units of earlier readings without processes are gone. */
+static void drop_left(void)
+{
+    LIST_FOR_EACH_SAFE (struct unit, u, &master.leaving, link) {
+        if (!list_is_empty(&u->children))
+            continue;
+        list_remove(&u->link);
+        unit_unref(u);
+    }
+}
+
+/* Put FRESH in the place of the present reading. */
+static void replace_setup(struct setup *fresh)
+{
+    struct setup *old = master.setup;
+
+    master.setup = fresh;
+    drop_left();
+    endpoints_close(old);
+    LIST_FOR_EACH_SAFE (struct unit, u, &old->units, link) {
+        u->is_closed = true;
+        waitq_wake_all(&u->changed);
+        hand_over(u, find_unit(fresh, u->name));
+        list_remove(&u->link);
+        list_append(&master.leaving, &u->link);
+    }
+    setup_free(old);
+}
+
+/* The fibers of old units must have let go of the sockets before new ones watch them. */
+static void start_units_fiber(void *arg)
+{
+    struct setup *s = arg;
+
+    for (int i = 0; i < 4; i++)
+        fiber_yield();
+    LIST_FOR_EACH (struct unit, u, &s->units, link)
+        unit_start(u);
+}
+
+void master_reload(void)
+{
+    struct error e = ERROR_INIT;
+    struct setup *fresh = setup_load(master.directory, &e);
+
+    if (!fresh || !endpoints_open(fresh, master.setup, &e)) {
+        log_error("reload: %s; the old configuration stays in force", error_cstr(&e));
+        if (fresh)
+            setup_free(fresh);
+        return;
+    }
+    log_info("reload -- version %s, configuration %s",
+             conf_cstr(fresh->conf, P_mail_version), master.directory);
+    replace_setup(fresh);
+    master_reopen_log();
+    fiber_spawn("units", start_units_fiber, fresh);
+}
+
+void master_reopen_log(void)
+{
+    struct error e = ERROR_INIT;
+    int fd = instance_log_file(master.setup->conf, &e);
+
+    if (error_is_set(&e)) {
+        log_warning("%s", error_cstr(&e));
+        return;
+    }
+    if (fd < 0)
+        return;
+    master.log_fd = fd;
+    log_set_file(fd);
+    children_send(IPC_CHILD_LOG, fd);
+}
+
+/* Signal every child that is still there. */
+static void kill_children(struct list *units, int signo)
+{
+    LIST_FOR_EACH (struct unit, u, units, link) {
+        LIST_FOR_EACH (struct child, c, &u->children, link)
+            (void)kill(c->pid, signo);
+    }
+}
+
+void master_stop_children(void)
+{
+    enum { LONGEST_STOP_SECONDS = 6, LOOKS_A_SECOND = 200 };
+    int64_t deadline = clock_in(LONGEST_STOP_SECONDS * CLOCK_SECOND);
+
+    master.is_stopping = true;
+    kill_children(&master.setup->units, SIGTERM);
+    kill_children(&master.leaving, SIGTERM);
+    while (children_count() > 0 && clock_mono() < deadline)
+        (void)fiber_sleep(CLOCK_SECOND / LOOKS_A_SECOND);
+    kill_children(&master.setup->units, SIGKILL);
+    kill_children(&master.leaving, SIGKILL);
+}

@@ -1,0 +1,255 @@
+/* services - from the lines of master.cf to units
+ *
+ * The stock file of Postfix is taken unchanged.  Where a command's matter lies in another
+ * of our programs no process is started for the line; its socket goes to the program that
+ * holds the matter when somebody connects there.
+ */
+#include "base/memory.h"
+#include "master.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct program programs[] = {
+    {"smtpd", "smtpd", NULL, SOCK_STREAM, .is_per_core = true},
+    {"smtp", "smtp", NULL, SOCK_SEQPACKET, .is_per_core = true},
+    {"lmtp", "smtp", NULL, SOCK_SEQPACKET, .is_per_core = true},
+    {"local", "local", NULL, SOCK_SEQPACKET},
+    {"virtual", "store", NULL, SOCK_SEQPACKET},
+    {"pipe", "pipe", NULL, SOCK_SEQPACKET},
+    {"error", "error", NULL, SOCK_SEQPACKET},
+    {"discard", "discard", NULL, SOCK_SEQPACKET},
+    {"spawn", "spawn", NULL, SOCK_STREAM},
+    {"pickup", "pickup", NULL, SOCK_SEQPACKET, .is_owner = true, .is_shared = true},
+    {"qmgr", "qmgr", NULL, SOCK_SEQPACKET, .is_owner = true, .is_shared = true},
+    {"oqmgr", "qmgr", NULL, SOCK_SEQPACKET, .is_owner = true, .is_shared = true},
+    {"bounce", "bounce", NULL, SOCK_SEQPACKET, .is_shared = true},
+    /* What others hold and somebody asks for over a socket. */
+    {"showq", NULL, "qmgr", SOCK_SEQPACKET},
+    {"flush", NULL, "qmgr", SOCK_SEQPACKET},
+    {"postlogd", NULL, "pickup", SOCK_DGRAM},
+    {"postscreen", NULL, "smtpd", SOCK_STREAM},
+    /* Libraries in the programs that need them: nobody connects. */
+    {"cleanup", NULL, NULL, 0},
+    {"trivial-rewrite", NULL, NULL, 0},
+    {"tlsmgr", NULL, NULL, 0},
+    {"tlsproxy", NULL, NULL, 0},
+    {"verify", NULL, NULL, 0},
+    {"anvil", NULL, NULL, 0},
+    {"scache", NULL, NULL, 0},
+    {"dnsblog", NULL, NULL, 0},
+    {"proxymap", NULL, NULL, 0},
+};
+
+const struct program *program_find(struct view command)
+{
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+        if (view_eq(command, view_of(programs[i].command)))
+            return &programs[i];
+    }
+    return NULL;
+}
+
+static char *cstr(struct view v)
+{
+    char *copy = memory_alloc(v.n + 1);
+
+    if (v.n)
+        memcpy(copy, v.p, v.n);
+    return copy;
+}
+
+static const char *type_name(enum service_type type)
+{
+    static const char *const names[] = {[SERVICE_INET] = "inet",
+                                        [SERVICE_UNIX] = "unix",
+                                        [SERVICE_UNIX_DGRAM] = "unix-dgram",
+                                        [SERVICE_FIFO] = "fifo",
+                                        [SERVICE_PASS] = "pass"};
+    return names[type];
+}
+
+/* PROGRAM -n NAME -t TYPE -c DIRECTORY [-v] [-D] [-o name=value] -- arguments */
+static char **make_argv(const struct master_service *line, const char *directory)
+{
+    enum { FIXED = 16 };
+    size_t verbose = (size_t)(line->verbose + master.verbose);
+    char **argv = memory_alloc_array(
+        FIXED + verbose + 2 * line->n_overrides + line->n_args, sizeof *argv);
+    size_t n = 0;
+
+    argv[n++] = cstr(line->command);
+    argv[n++] = memory_cstr("-n");
+    argv[n++] = cstr(line->name);
+    argv[n++] = memory_cstr("-t");
+    argv[n++] = memory_cstr(type_name(line->type));
+    argv[n++] = memory_cstr("-c");
+    argv[n++] = memory_cstr(directory);
+    for (size_t i = 0; i < verbose; i++)
+        argv[n++] = memory_cstr("-v");
+    if (line->debug)
+        argv[n++] = memory_cstr("-D");
+    for (size_t i = 0; i < line->n_overrides; i++) {
+        argv[n++] = memory_cstr("-o");
+        argv[n++] = memory_cstr(line->overrides[i]);
+    }
+    argv[n++] = memory_cstr("--");
+    for (size_t i = 0; i < line->n_args; i++)
+        argv[n++] = cstr(line->args[i]);
+    return argv;
+}
+
+/* How many processes, and how many sessions in each: master.cf's limit counts clients
+ * (one process each in Postfix), so it bounds the sum of the sessions here. */
+static void set_limits(const struct conf *c, const struct master_service *line,
+                       struct unit *u)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t per_core = u->program->is_per_core && cores > 1 ? (uint64_t)cores : 1;
+    uint64_t limit = line->maxproc > 0 ? (uint64_t)line->maxproc : 0;
+    uint64_t most = per_core;
+
+    u->most_processes = u->first_processes = 1;
+    if (u->program->is_shared)
+        return;
+    if (line->maxproc < 0 && conf_is_set(c, P_default_process_limit))
+        limit = (uint64_t)conf_int(c, P_default_process_limit);
+    uint64_t sessions = (uint64_t)conf_int(c, P_sessions_per_process);
+    uint64_t clients = limit ? limit : (uint64_t)conf_int(c, P_default_process_limit);
+    if (u->program->is_per_core && conf_is_set(c, P_sessions_per_process) &&
+        sessions * most < clients)
+        most = (clients + sessions - 1) / sessions;
+    if (limit && limit < most)
+        most = limit;
+    u->most_processes = (unsigned)most;
+    u->first_processes = (unsigned)(most < per_core ? most : per_core);
+    if (limit)
+        u->session_limit = (unsigned)((limit + most - 1) / most);
+}
+
+static struct unit *unit_new(const struct conf *c, const struct master_service *line,
+                             const struct program *program, const char *directory)
+{
+    struct unit *u = NEW(struct unit);
+    struct str name = STR_INIT(4096);
+
+    str_setf(&name, "%.*s/%s", VIEW_FMT(line->name), type_name(line->type));
+    u->name = memory_cstr(str_cstr(&name));
+    str_done(&name);
+    u->program = program;
+    u->argv = make_argv(line, directory);
+    u->wakeup = line->wakeup * CLOCK_SECOND;
+    u->wakeup_only_if_used = line->wakeup_only_if_used;
+    u->references = 1;
+    list_init(&u->children);
+    WAITQ_INIT(&u->changed);
+    set_limits(c, line, u);
+    return u;
+}
+
+/* The unit that runs COMMAND; for smtpd behind postscreen, its `pass` line. */
+static struct unit *find_unit(struct setup *s, const char *command)
+{
+    struct unit *found = NULL;
+
+    LIST_FOR_EACH (struct unit, u, &s->units, link) {
+        if (strcmp(u->program->command, command) != 0)
+            continue;
+        if (!found || view_ends(view_of(u->name), VIEW("/pass")))
+            found = u;
+    }
+    return found;
+}
+
+static bool has_file(const struct conf *c, const struct program *program)
+{
+    struct str path = STR_INIT(4096);
+
+    str_setf(&path, "%s/%s", instance_libexec(c), program->file);
+    bool has = access(str_cstr(&path), X_OK) == 0;
+    str_done(&path);
+    return has;
+}
+
+static bool fail(struct error *e, const char *directory,
+                 const struct master_service *line, const char *text)
+{
+    struct str path = STR_INIT(4096);
+
+    error_set(e, "5.3.5", "service %.*s: %s: %.*s", VIEW_FMT(line->name), text,
+              VIEW_FMT(line->command));
+    str_setf(&path, "%s/master.cf", directory);
+    error_at(e, str_cstr(&path), line->line);
+    str_done(&path);
+    return false;
+}
+
+/* First pass: lines with a process of their own. */
+static bool add_unit(struct setup *s, const char *directory,
+                     const struct master_service *line, struct error *e)
+{
+    const struct program *program = program_find(line->command);
+
+    if (!program)
+        return fail(e, directory, line, "unknown command");
+    if (!program->file)
+        return true;
+    if (!has_file(s->conf, program))
+        return fail(e, directory, line, "this installation lacks the program");
+    struct unit *u = program->is_shared ? find_unit(s, program->command) : NULL;
+    if (!u) {
+        u = unit_new(s->conf, line, program, directory);
+        list_append(&s->units, &u->link);
+    }
+    if (line->type == SERVICE_PASS)
+        return true; /* its sockets come from the program in front of it */
+    return endpoints_plan(s->conf, line, program, u, e);
+}
+
+/* Second pass: sockets of lines whose matter another program holds. */
+static bool add_held(struct setup *s, const struct master_service *line, struct error *e)
+{
+    const struct program *program = program_find(line->command);
+    struct unit *u;
+
+    if (!program || !program->holder || !(u = find_unit(s, program->holder)))
+        return true;
+    return endpoints_plan(s->conf, line, program, u, e);
+}
+
+struct setup *setup_load(const char *directory, struct error *e)
+{
+    struct setup *s = NEW(struct setup);
+    struct arena *a = arena_new();
+    struct master_cf file;
+    struct conf *c;
+    bool ok = true;
+
+    list_init(&s->units);
+    if (!conf_load(directory, NULL, 0, &c, e)) {
+        arena_free(a);
+        memory_free(s);
+        return NULL;
+    }
+    s->conf = c;
+    ok = instance_owner(c, &s->owner, e) && master_cf_load(directory, a, &file, e);
+    for (size_t i = 0; ok && i < file.n; i++)
+        ok = add_unit(s, directory, &file.items[i], e);
+    for (size_t i = 0; ok && i < file.n; i++)
+        ok = add_held(s, &file.items[i], e);
+    arena_free(a);
+    if (ok)
+        return s;
+    setup_free(s);
+    return NULL;
+}
+
+void setup_free(struct setup *s)
+{
+    LIST_FOR_EACH_SAFE (struct unit, u, &s->units, link) {
+        list_remove(&u->link);
+        unit_unref(u);
+    }
+    conf_free((struct conf *)(uintptr_t)s->conf);
+    memory_free(s);
+}
