@@ -31,7 +31,8 @@ struct view parameter_suffix(enum parameter p)
     return view_from(view_of(parameter_table[p].name), sizeof("transport_") - 1);
 }
 
-bool parameter_find_template(struct view name, enum parameter *out, struct view *transport)
+bool parameter_find_template(struct view name, enum parameter *out,
+                             struct view *transport)
 {
     enum parameter known;
     size_t best = 0;

@@ -40,10 +40,11 @@ struct parameter_info {
     int64_t least, greatest; /* inclusive */
     const char *choices;     /* enum: "host|subnet"; else NULL */
     const char *default_text;
-    const char *owner;   /* "smtpd(8)" */
+    const char *owner; /* "smtpd(8)" */
     enum parameter_state state;
     const char *meaning; /* a few words */
-    enum parameter fallback; /* templates: the parameter that rules without one; else P_COUNT */
+    enum parameter
+        fallback; /* templates: the parameter that rules without one; else P_COUNT */
 };
 
 /* Ordered by name, indexed by enum parameter. */
@@ -53,8 +54,10 @@ extern const struct parameter_info parameter_table[P_COUNT];
 bool parameter_find(struct view name, enum parameter *out);
 /* The template that fits "TRANSPORT_suffix" with the longest suffix; *TRANSPORT gets
  * what stands for it.  False when none fits or NAME is a parameter itself. */
-bool parameter_find_template(struct view name, enum parameter *out, struct view *transport);
-/* The template whose fallback is P ("default_destination_recipient_limit"); P_COUNT when none. */
+bool parameter_find_template(struct view name, enum parameter *out,
+                             struct view *transport);
+/* The template whose fallback is P ("default_destination_recipient_limit"); P_COUNT when
+ * none. */
 enum parameter parameter_template_of(enum parameter p);
 /* The name behind "transport_" of template P: "destination_recipient_limit". */
 struct view parameter_suffix(enum parameter p);
