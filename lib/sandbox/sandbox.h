@@ -30,14 +30,16 @@ struct sandbox_profile {
     bool may_exec;
 };
 
-/* Lock in, raise the soft limit of open files to the hard one.  False with *E
- * set when a lock that the kernel offers cannot be had: the caller ends.  What
- * always stays readable: libraries, time zones, certificates, resolv.conf and its
- * kin, passwd and group, /dev/null, /dev/urandom. */
+/* Lock in; raise the soft limit of open files (not with may_exec: programs inherit
+ * it).  False with *E set when a lock that the kernel offers cannot be had: the
+ * caller ends.  What always stays readable: libraries, time zones, certificates,
+ * hosts, resolv.conf and their kin, /dev/null, /dev/urandom.  Who looks up accounts
+ * names /etc: passwd is replaced by renaming. */
 bool sandbox_enter(const struct sandbox_profile *profile, struct error *e) MUST_CHECK;
 /* False in programs that sandbox_enter() leaves open: sanitizers, valgrind. */
 bool sandbox_is_active(void);
-/* Raise the soft limit of open files to the hard one; the limit now. */
+/* Raise the soft limit of open files to the hard one, a million at most; the limit
+ * now. */
 size_t sandbox_raise_open_files(void);
 
 #endif
