@@ -13,7 +13,7 @@ struct parser {
     struct arena *arena;
     struct token *tokens;
     size_t left;   /* tokens[0 .. left-1] are still to be grouped */
-    bool in_group; /* a ";" was met: the next ":" ends a group's name */
+    bool in_group; /* a ";" was met: a ":" before it ends a group's name */
     bool truncated;
     struct address_token *first;
 };
@@ -170,10 +170,9 @@ static void group_all(struct parser *p)
         } else if (t.type == ':' && p->in_group) {
             p->left--;
             put(p, TOKEN_GROUP, t.text);
-            p->in_group = false;
             put_phrase(p, ",");
             continue;
-        } else if (t.type != TOKEN_COMMENT) {
+        } else if (t.type != TOKEN_COMMENT && t.type != ':') {
             group_bare(p);
             continue;
         }

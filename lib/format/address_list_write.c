@@ -26,7 +26,9 @@ static bool write_token(const struct address_token *t, struct str *out)
     case TOKEN_ADDRESS:
         return address_quote_822(t->text, out);
     case TOKEN_ATOM:
-        return write_escaped(t->text, "()<>@,;:\\\".[] ", out);
+        if (view_find_any(t->text, VIEW("()<>@,;:\\\".[] ")) == VIEW_NPOS)
+            return str_add(out, t->text);
+        __attribute__((fallthrough)); /* it had backslashes: write it in quotes */
     case TOKEN_QUOTED:
         return str_add_char(out, '"') && write_escaped(t->text, "\\\"", out) &&
                str_add_char(out, '"');

@@ -166,9 +166,9 @@ static void note_content_type(struct mime *m, struct view body)
         m->kind = KIND_TEXT;
     } else if (content_type_is(&t, "message", NULL)) {
         m->kind = KIND_MESSAGE;
+        /* RFC 2046 5.2.1, RFC 6532 3.7; parts of a message have no header to see. */
         m->nests = content_type_is(&t, "message", "rfc822") ||
-                   content_type_is(&t, "message", "partial") ||
-                   content_type_is(&t, "message", "external-body");
+                   content_type_is(&t, "message", "global");
     } else if (content_type_is(&t, "multipart", NULL)) {
         m->kind = KIND_MULTIPART;
         m->digest = content_type_is(&t, "multipart", "digest");
@@ -235,27 +235,20 @@ static void end_header_block(struct mime *m)
     }
     if (!is_composite(m))
         return;
-    bool encoded = m->encoding != MIME_ENCODING_7BIT &&
-                   m->encoding != MIME_ENCODING_8BIT &&
-                   m->encoding != MIME_ENCODING_BINARY;
-    if (encoded) {
+    if (m->encoding == MIME_ENCODING_QUOTED_PRINTABLE ||
+        m->encoding == MIME_ENCODING_BASE64)
         report(m, MIME_REPORT_ENCODING, MIME_FAULT_ENCODING, str_view(&m->header));
-        return; /* an encoded message cannot be looked into line by line */
-    }
-    bool opens = m->nests || (m->kind == KIND_MULTIPART && m->pending);
-    if (!opens)
+    if (m->kind != KIND_MULTIPART || m->pending == NULL)
         return;
-    if (m->depth >= m->limits.nesting) {
+    if (m->depth > m->limits.nesting + 1) { /* as Postfix counts */
         report(m, MIME_REPORT_NESTING, MIME_FAULT_NESTING, str_view(&m->header));
         return;
     }
-    if (m->kind == KIND_MULTIPART) {
-        m->pending->digest = m->digest;
-        m->pending->outer = m->stack;
-        m->stack = m->pending;
-        m->pending = NULL;
-        m->depth++;
-    }
+    m->pending->digest = m->digest;
+    m->pending->outer = m->stack;
+    m->stack = m->pending;
+    m->pending = NULL;
+    m->depth++;
 }
 
 /* A line, or its first piece, while in a header.  True: it was part of it. */
@@ -348,13 +341,14 @@ static void begin_line(struct mime *m, struct view line)
             m->skip_line = true;
             return;
         }
-        end_header_block(m);
-        bool nests = m->nests && m->depth < m->limits.nesting && is_composite(m) &&
-                     !(m->faults & MIME_FAULT_ENCODING);
-        struct view blank = VIEW_NONE;
+        bool was_primary = m->class == MIME_PRIMARY;
         bool was_blank = line.n == 0 && last;
-        give_body(m, blank, true); /* a header that just stops gets its blank line */
-        if (nests && !find_boundary(m, line)) {
+        end_header_block(m);
+        /* The message's own header gets its blank line when it just stops; what is
+         * inside of the body is left as it is, since a signature may cover it. */
+        if (was_blank || was_primary)
+            give_body(m, VIEW_NONE, true);
+        if (m->nests && !find_boundary(m, line)) {
             begin_entity(m, MIME_NESTED, false);
             if (!was_blank)
                 begin_line(m, line);

@@ -47,7 +47,7 @@ enum mime_class {
 };
 
 struct mime_limits {
-    size_t nesting;  /* mime_nesting_limit, 100 */
+    size_t nesting;  /* mime_nesting_limit, 100; the outermost two are free */
     size_t boundary; /* mime_boundary_length_limit, 2048: bytes compared */
     size_t header;   /* header_size_limit, 102400: bytes kept of one header */
 };

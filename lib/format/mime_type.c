@@ -181,10 +181,10 @@ static bool find_parameter(struct view body, struct view name, const char *suffi
 static bool join_pieces(struct view body, struct view name, struct view *charset,
                         struct str *raw)
 {
-    for (int i = 0; i < 100; i++) {
-        char suffix[8];
+    for (unsigned i = 0; i < 100; i++) {
+        char suffix[16];
         struct parameter p;
-        snprintf(suffix, sizeof suffix, "*%d*", i);
+        snprintf(suffix, sizeof suffix, "*%u*", i % 100);
         bool encoded = find_parameter(body, name, suffix, &p);
         suffix[strlen(suffix) - 1] = 0;
         if (!encoded && !find_parameter(body, name, suffix, &p))

@@ -144,8 +144,5 @@ bool smtp_reply_said(const struct smtp_reply *r, struct view host, struct view c
 {
     bool ok = str_addf(out, "host %.*s said: ", VIEW_FMT(host));
     ok = smtp_reply_join(str_view(&r->text), out) && ok;
-    bool is_end = view_eq(command, VIEW("end of DATA"));
-    return str_addf(out, " (in reply to %.*s%s)", VIEW_FMT(command),
-                    is_end ? "" : " command") &&
-           ok;
+    return str_addf(out, " (in reply to %.*s command)", VIEW_FMT(command)) && ok;
 }

@@ -45,8 +45,7 @@ static inline int smtp_reply_class(const struct smtp_reply *r)
 
 /* Append "host NAME[ADDRESS] said: TEXT (in reply to COMMAND command)", the
  * lines of the reply joined by spaces, as Postfix logs and reports it.  HOST is
- * "name[address]" or "name[address]:port"; COMMAND as "MAIL FROM", "end of
- * DATA"; the word "command" is appended but after "end of DATA". */
+ * "name[address]" or "name[address]:port"; COMMAND as "MAIL FROM", "end of DATA". */
 bool smtp_reply_said(const struct smtp_reply *r, struct view host, struct view command,
                      struct str *out);
 /* Append the lines of TEXT joined by spaces; other control bytes become "?". */
