@@ -22,9 +22,11 @@ enum outcome {
     OUTCOME_SENT,
     OUTCOME_DEFERRED,
     OUTCOME_BOUNCED,
-    OUTCOME_EXPANDED, /* sent on as new messages (aliases): success, DSN action "expanded" */
-    OUTCOME_RELAYED,  /* sent to a host that knows no DSN: success, DSN action "relayed" */
-    OUTCOME_PASSED_ON /* sent to a host that reports success itself: no report from here */
+    OUTCOME_EXPANDED, /* sent on as new messages (aliases): success, DSN action "expanded"
+                       */
+    OUTCOME_RELAYED, /* sent to a host that knows no DSN: success, DSN action "relayed" */
+    OUTCOME_PASSED_ON /* sent to a host that reports success itself: no report from here
+                       */
 };
 
 struct delivery_recipient {

@@ -98,7 +98,7 @@ static void content_is_sent_whole(void **state)
 {
     (void)state;
     int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);
-    char buf[300001];
+    static char buf[300001];
 
     for (int i = 0; i < 300000; i += 10)
         assert_int_equal(write(from, "0123456789", 10), 10);

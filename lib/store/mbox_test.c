@@ -69,7 +69,7 @@ static enum result deliver(const char *content, uint64_t limit, struct error *e)
 
 static void expect_file(const char *name, const char *expected)
 {
-    char buf[4096];
+    static char buf[4096];
     int fd = open(name, O_RDONLY);
 
     assert_true(fd >= 0);
