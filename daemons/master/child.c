@@ -127,7 +127,8 @@ static void reaper_fiber(void *arg)
         c->state != CHILD_STARTING && clock_mono() - c->started > CLOCK_SECOND;
     struct unit *u = c->unit;
     list_remove(&c->link);
-    (void)shutdown(ipc_fd(c->status), SHUT_RDWR); /* ends the status fiber */
+    if (c->status)
+        (void)shutdown(ipc_fd(c->status), SHUT_RDWR); /* ends the status fiber */
     c->pid = 0;
     unit_child_ended(u, failed, plausible);
     unit_unref(u);

@@ -27,16 +27,17 @@ struct endpoint {
     bool is_kept; /* moved to the fresh set at a reload */
 };
 
+#define PER_CORE 1 /* one process a core, else one */
+#define OWNER    2 /* owns state: runs always, reloads in place */
+#define SHARED   4 /* all lines with this command share one process */
+
 /* What a command name of master.cf means here. */
 struct program {
     const char *command; /* "lmtp" */
     const char *file;    /* in our libexec: "smtp"; NULL: no process */
     const char *holder;  /* command whose process holds this one's matter; NULL none */
-    int socket_type;  /* SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM for its UNIX socket */
-    bool is_per_core; /* one process a core, else one */
-    bool is_owner;    /* owns state: runs always, reloads in place, all lines share one
-                         process */
-    bool is_shared;   /* all lines with this command share one process */
+    int socket_type; /* SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM for its UNIX socket */
+    unsigned traits;
 };
 
 struct unit {
@@ -92,7 +93,7 @@ struct master {
 extern struct master master;
 
 /* --- services.c --- */
-/* Read both files and make units; no socket is opened.  Logs nothing: all is told in *E.
+/* Read both files and make units; no socket is opened.
  */
 struct setup *setup_load(const char *directory, struct error *e);
 void setup_free(struct setup *s);

@@ -52,16 +52,16 @@ static void child_move(struct child *c, struct unit *u)
 /* The processes of OLD learn that their configuration is old.  FRESH may be NULL. */
 static void hand_over(struct unit *old, struct unit *fresh)
 {
-    bool stays = fresh && old->program->is_owner && is_same(old, fresh);
+    bool stays = fresh && (old->program->traits & OWNER) && is_same(old, fresh);
 
     LIST_FOR_EACH_SAFE (struct child, c, &old->children, link) {
-        if (!old->program->is_owner || stays) {
+        if (!(old->program->traits & OWNER) || stays) {
             child_send(c, IPC_CHILD_RELOAD, -1);
         } else {
             child_send(c, IPC_CHILD_STOP, -1);
         }
         /* An owner counts until it has ended: there must never be two. */
-        if (!old->program->is_owner)
+        if (!(old->program->traits & OWNER))
             c->state = CHILD_RETIRING;
         if (fresh)
             child_move(c, fresh);

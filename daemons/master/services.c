@@ -4,6 +4,7 @@
  * of our programs no process is started for the line; its socket goes to the program that
  * holds the matter when somebody connects there.
  */
+#include "base/log.h"
 #include "base/memory.h"
 #include "master.h"
 
@@ -11,34 +12,34 @@
 #include <unistd.h>
 
 static const struct program programs[] = {
-    {"smtpd", "smtpd", NULL, SOCK_STREAM, .is_per_core = true},
-    {"smtp", "smtp", NULL, SOCK_SEQPACKET, .is_per_core = true},
-    {"lmtp", "smtp", NULL, SOCK_SEQPACKET, .is_per_core = true},
-    {"local", "local", NULL, SOCK_SEQPACKET},
-    {"virtual", "store", NULL, SOCK_SEQPACKET},
-    {"pipe", "pipe", NULL, SOCK_SEQPACKET},
-    {"error", "error", NULL, SOCK_SEQPACKET},
-    {"discard", "discard", NULL, SOCK_SEQPACKET},
-    {"spawn", "spawn", NULL, SOCK_STREAM},
-    {"pickup", "pickup", NULL, SOCK_SEQPACKET, .is_owner = true, .is_shared = true},
-    {"qmgr", "qmgr", NULL, SOCK_SEQPACKET, .is_owner = true, .is_shared = true},
-    {"oqmgr", "qmgr", NULL, SOCK_SEQPACKET, .is_owner = true, .is_shared = true},
-    {"bounce", "bounce", NULL, SOCK_SEQPACKET, .is_shared = true},
+    {"smtpd", "smtpd", NULL, SOCK_STREAM, PER_CORE},
+    {"smtp", "smtp", NULL, SOCK_SEQPACKET, PER_CORE},
+    {"lmtp", "smtp", NULL, SOCK_SEQPACKET, PER_CORE},
+    {"local", "local", NULL, SOCK_SEQPACKET, 0},
+    {"virtual", "store", NULL, SOCK_SEQPACKET, 0},
+    {"pipe", "pipe", NULL, SOCK_SEQPACKET, 0},
+    {"error", "error", NULL, SOCK_SEQPACKET, 0},
+    {"discard", "discard", NULL, SOCK_SEQPACKET, 0},
+    {"spawn", "spawn", NULL, SOCK_STREAM, 0},
+    {"pickup", "pickup", NULL, SOCK_SEQPACKET, OWNER | SHARED},
+    {"qmgr", "qmgr", NULL, SOCK_SEQPACKET, OWNER | SHARED},
+    {"oqmgr", "qmgr", NULL, SOCK_SEQPACKET, OWNER | SHARED},
+    {"bounce", "bounce", NULL, SOCK_SEQPACKET, SHARED},
     /* What others hold and somebody asks for over a socket. */
-    {"showq", NULL, "qmgr", SOCK_SEQPACKET},
-    {"flush", NULL, "qmgr", SOCK_SEQPACKET},
-    {"postlogd", NULL, "pickup", SOCK_DGRAM},
-    {"postscreen", NULL, "smtpd", SOCK_STREAM},
+    {"showq", NULL, "qmgr", SOCK_SEQPACKET, 0},
+    {"flush", NULL, "qmgr", SOCK_SEQPACKET, 0},
+    {"postlogd", NULL, "pickup", SOCK_DGRAM, 0},
+    {"postscreen", NULL, "smtpd", SOCK_STREAM, 0},
     /* Libraries in the programs that need them: nobody connects. */
-    {"cleanup", NULL, NULL, 0},
-    {"trivial-rewrite", NULL, NULL, 0},
-    {"tlsmgr", NULL, NULL, 0},
-    {"tlsproxy", NULL, NULL, 0},
-    {"verify", NULL, NULL, 0},
-    {"anvil", NULL, NULL, 0},
-    {"scache", NULL, NULL, 0},
-    {"dnsblog", NULL, NULL, 0},
-    {"proxymap", NULL, NULL, 0},
+    {"cleanup", NULL, NULL, 0, 0},
+    {"trivial-rewrite", NULL, NULL, 0, 0},
+    {"tlsmgr", NULL, NULL, 0, 0},
+    {"tlsproxy", NULL, NULL, 0, 0},
+    {"verify", NULL, NULL, 0, 0},
+    {"anvil", NULL, NULL, 0, 0},
+    {"scache", NULL, NULL, 0, 0},
+    {"dnsblog", NULL, NULL, 0, 0},
+    {"proxymap", NULL, NULL, 0, 0},
 };
 
 const struct program *program_find(struct view command)
@@ -105,18 +106,19 @@ static void set_limits(const struct conf *c, const struct master_service *line,
                        struct unit *u)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t per_core = u->program->is_per_core && cores > 1 ? (uint64_t)cores : 1;
+    uint64_t per_core =
+        (u->program->traits & PER_CORE) && cores > 1 ? (uint64_t)cores : 1;
     uint64_t limit = line->maxproc > 0 ? (uint64_t)line->maxproc : 0;
     uint64_t most = per_core;
 
     u->most_processes = u->first_processes = 1;
-    if (u->program->is_shared)
+    if (u->program->traits & SHARED)
         return;
     if (line->maxproc < 0 && conf_is_set(c, P_default_process_limit))
         limit = (uint64_t)conf_int(c, P_default_process_limit);
     uint64_t sessions = (uint64_t)conf_int(c, P_sessions_per_process);
     uint64_t clients = limit ? limit : (uint64_t)conf_int(c, P_default_process_limit);
-    if (u->program->is_per_core && conf_is_set(c, P_sessions_per_process) &&
+    if ((u->program->traits & PER_CORE) && conf_is_set(c, P_sessions_per_process) &&
         sessions * most < clients)
         most = (clients + sessions - 1) / sessions;
     if (limit && limit < most)
@@ -184,6 +186,14 @@ static bool fail(struct error *e, const char *directory,
     return false;
 }
 
+/* The rest of the system works without it; what needs it is deferred. */
+static bool lack(const struct master_service *line, const struct program *program)
+{
+    log_warning("service %.*s in master.cf: this installation lacks the program %s",
+                VIEW_FMT(line->name), program->file);
+    return true;
+}
+
 /* First pass: lines with a process of their own. */
 static bool add_unit(struct setup *s, const char *directory,
                      const struct master_service *line, struct error *e)
@@ -195,8 +205,8 @@ static bool add_unit(struct setup *s, const char *directory,
     if (!program->file)
         return true;
     if (!has_file(s->conf, program))
-        return fail(e, directory, line, "this installation lacks the program");
-    struct unit *u = program->is_shared ? find_unit(s, program->command) : NULL;
+        return lack(line, program);
+    struct unit *u = program->traits & SHARED ? find_unit(s, program->command) : NULL;
     if (!u) {
         u = unit_new(s->conf, line, program, directory);
         list_append(&s->units, &u->link);

@@ -152,7 +152,7 @@ static void unit_turn(struct unit *u)
         (void)waitq_wait(&u->changed, u->not_before);
     } else if (unit_serving(u) >= u->most_processes) {
         (void)waitq_wait(&u->changed, CLOCK_NEVER);
-    } else if (u->program->is_owner) {
+    } else if ((u->program->traits & OWNER)) {
         start_processes(u);
     } else if (!is_connection_waiting(u)) {
         watch_sockets(u);
@@ -177,22 +177,28 @@ static void unit_fiber(void *arg)
 
 /* --- wake-ups --- */
 
+static void wake_up(struct unit *u)
+{
+    struct error e = ERROR_INIT;
+    struct view class, name;
+
+    (void)view_cut(view_of(u->endpoints[0].key), ' ', &class, &name);
+    (void)view_cut(name, '/', &class, &name);
+    if (view_eq(class, VIEW("public")) && !instance_trigger("public", name.p, "W", &e))
+        log_debug("wake-up of %s: %s", u->name, error_cstr(&e));
+}
+
 static void wakeup_fiber(void *arg)
 {
     struct unit *u = arg;
+    int64_t due = clock_in(u->wakeup);
 
     while (!u->is_closed && !master.is_stopping) {
-        (void)waitq_wait(&u->changed, clock_in(u->wakeup));
-        struct error e = ERROR_INIT;
-        bool is_idle = u->wakeup_only_if_used && !u->was_used;
-        if (u->is_closed || is_idle || u->n_endpoints == 0)
+        if (waitq_wait(&u->changed, due) != WAKE_TIMEOUT)
             continue;
-        struct view class, name;
-        (void)view_cut(view_of(u->endpoints[0].key), ' ', &class, &name);
-        (void)view_cut(name, '/', &class, &name);
-        if (view_eq(class, VIEW("public")) &&
-            !instance_trigger("public", name.p, "W", &e))
-            log_debug("wake-up of %s: %s", u->name, error_cstr(&e));
+        due = clock_in(u->wakeup);
+        if (u->n_endpoints > 0 && (u->was_used || !u->wakeup_only_if_used))
+            wake_up(u);
     }
     unit_unref(u);
 }
@@ -201,7 +207,7 @@ void unit_start(struct unit *u)
 {
     u->references++;
     fiber_spawn("unit", unit_fiber, u);
-    if (u->wakeup > 0 && u->program->is_owner) {
+    if (u->wakeup > 0 && (u->program->traits & OWNER)) {
         u->references++;
         fiber_spawn("wakeup", wakeup_fiber, u);
     }

@@ -62,8 +62,9 @@ struct service_program {
     void (*sandbox)(struct service *s, struct sandbox_profile *profile);
     /* In the loop, as a fiber: start own fibers. May suspend. */
     bool (*start)(struct service *s, struct error *e);
-    /* Each connection on any of the sockets; NULL when start serves the sockets itself.
-     * SOCKET tells which.  Owns fd.  Runs as a fiber. */
+    /* Each connection on any of the listening sockets; NULL when start serves the sockets
+     * itself, as it always does with datagram sockets. SOCKET tells which.  Owns fd. Runs
+     * as a fiber. */
     void (*session)(struct service *s, const struct service_socket *socket, int fd,
                     const struct net_address *peer);
     /* SIGHUP/reload: NULL means the process stops accepting, ends its sessions and exits;

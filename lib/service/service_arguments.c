@@ -15,15 +15,15 @@ static void take_inherited(struct service_run *r)
     struct endpoint_inherited in;
     struct service *s = &r->s;
 
-    if (!endpoint_inherit(arena_new(), &in, &e)) /* lives as long as the process */
+    r->arena = arena_new();
+    if (!endpoint_inherit(r->arena, &in, &e))
         log_fatal("%s", error_cstr(&e));
     s->sockets = memory_alloc_array(in.n + 1, sizeof *s->sockets);
     for (size_t i = 0; i < in.n; i++)
         s->sockets[i] = (struct service_socket){in.sockets[i].name, in.sockets[i].fd};
     s->n_sockets = in.n;
     s->max_sessions = in.sessions ? in.sessions : UINT_MAX;
-    if (in.status_fd >= 0)
-        r->status = ipc_open(in.status_fd);
+    r->status_fd = in.status_fd;
     r->log_fd = in.log_fd;
 }
 

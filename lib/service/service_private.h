@@ -28,7 +28,9 @@ struct service_run {
     struct waitq changed;        /* a session ended, or retirement began */
     uint64_t total_sessions, max_use;
     int64_t idle_since;
-    int log_fd; /* from master; -1 none */
+    struct arena *arena; /* lives as long as the process */
+    int status_fd;       /* from master, until the loop has it; -1 none */
+    int log_fd;          /* from master; -1 none */
     bool is_stopping;
     int exit_status;
 };

@@ -67,6 +67,15 @@ static void run_session(int fd, const struct net_address *peer, void *arg)
     waitq_wake_all(&r->changed);
 }
 
+/* Datagram sockets are the program's own matter (start). */
+static bool is_listening(int fd)
+{
+    int value = 0;
+    socklen_t n = sizeof value;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &n) == 0 && value;
+}
+
 /* Serve every socket. */
 static void open_listeners(struct service_run *r)
 {
@@ -77,8 +86,9 @@ static void open_listeners(struct service_run *r)
         limits.max_sessions =
             UINT16_MAX; /* connections are qmgr's; the program counts deliveries */
     for (size_t i = 0; i < r->s.n_sockets; i++)
-        r->listeners[i] =
-            listen_serve(r->s.sockets[i].fd, &limits, run_session, &r->s.sockets[i]);
+        if (is_listening(r->s.sockets[i].fd))
+            r->listeners[i] =
+                listen_serve(r->s.sockets[i].fd, &limits, run_session, &r->s.sockets[i]);
 }
 
 /* --- retirement --- */
@@ -266,6 +276,8 @@ static void start_fiber(void *arg)
 int service_run(struct service_run *r)
 {
     loop_init();
+    if (r->status_fd >= 0)
+        r->status = ipc_open(r->status_fd);
     list_init(&r->sessions);
     WAITQ_INIT(&r->changed);
     r->listeners = memory_alloc_array(r->s.n_sockets + 1, sizeof(struct listener *));

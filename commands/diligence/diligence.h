@@ -1,0 +1,31 @@
+/* diligence - the command that starts, stops and looks after an instance; also named
+ * postfix
+ *
+ * main.c has the sub-commands, directories.c what start creates, check.c what check
+ * tells.
+ */
+#ifndef DILIGENCE_DILIGENCE_H
+#define DILIGENCE_DILIGENCE_H
+
+#include "service/instance.h"
+
+struct control {
+    const struct conf *conf;
+    struct instance_owner owner;
+    int verbose;
+    bool debug; /* -D: master and daemons under debugger_command */
+};
+
+/* Make what is missing of the queue directory, with Postfix's owners and modes; cheap
+ * when all is there. Nothing that exists is changed. */
+bool directories_create(const struct control *c, struct error *e) MUST_CHECK;
+/* The same, and put owners and modes right (set-permissions). */
+bool directories_repair(const struct control *c, struct error *e) MUST_CHECK;
+/* Log a warning for each wrong owner or mode. */
+void directories_check(const struct control *c);
+
+/* Log a warning for each thing in main.cf, master.cf and the tables that looks wrong.
+ * False when the system could not start with it. */
+bool configuration_check(const struct control *c);
+
+#endif

@@ -1,0 +1,168 @@
+/* directories - the tree below queue_directory, and data_directory
+ *
+ * Owners and modes are those of postfix-files(5) in Postfix.  An instance of an ordinary
+ * user has the same modes and belongs to that user.
+ */
+#include "base/log.h"
+#include "diligence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum owner { ROOT, MAIL_OWNER };
+enum group { ANY_GROUP, SETGID_GROUP };
+
+struct directory {
+    const char *name; /* below queue_directory */
+    enum owner owner;
+    enum group group;
+    mode_t mode;
+};
+
+static const struct directory directories[] = {
+    {".", ROOT, ANY_GROUP, 0755},
+    {"active", MAIL_OWNER, ANY_GROUP, 0700},
+    {"bounce", MAIL_OWNER, ANY_GROUP, 0700},
+    {"corrupt", MAIL_OWNER, ANY_GROUP, 0700},
+    {"defer", MAIL_OWNER, ANY_GROUP, 0700},
+    {"deferred", MAIL_OWNER, ANY_GROUP, 0700},
+    {"flush", MAIL_OWNER, ANY_GROUP, 0700},
+    {"hold", MAIL_OWNER, ANY_GROUP, 0700},
+    {"incoming", MAIL_OWNER, ANY_GROUP, 0700},
+    {"private", MAIL_OWNER, ANY_GROUP, 0700},
+    {"saved", MAIL_OWNER, ANY_GROUP, 0700},
+    {"trace", MAIL_OWNER, ANY_GROUP, 0700},
+    {"maildrop", MAIL_OWNER, SETGID_GROUP, 01730},
+    {"public", MAIL_OWNER, SETGID_GROUP, 0710},
+    {"pid", ROOT, ANY_GROUP, 0755},
+};
+enum { DIRECTORIES = sizeof directories / sizeof directories[0] };
+
+static uid_t wanted_uid(const struct control *c, const struct directory *d)
+{
+    return d->owner == ROOT ? c->owner.uid : c->owner.mail_uid;
+}
+
+static gid_t wanted_gid(const struct control *c, const struct directory *d)
+{
+    if (d->group == SETGID_GROUP)
+        return c->owner.setgid_gid;
+    return d->owner == ROOT || !c->owner.is_root ? getgid() : c->owner.gid;
+}
+
+/* Give NAME below QUEUE its owner and mode.  Never follows a link. */
+static bool set_rights(const struct control *c, int queue, const struct directory *d,
+                       struct error *e)
+{
+    int fd = openat(queue, d->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool ok = fd >= 0;
+
+    if (ok && c->owner.is_root)
+        ok = fchown(fd, wanted_uid(c, d), wanted_gid(c, d)) == 0;
+    ok = ok && fchmod(fd, d->mode) == 0;
+    if (!ok)
+        error_set_errno(e, "4.3.0", "set owner and mode of directory %s/%s",
+                        conf_cstr(c->conf, P_queue_directory), d->name);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static int open_queue(const struct control *c, bool *made, struct error *e)
+{
+    const char *path = conf_cstr(c->conf, P_queue_directory);
+
+    *made = mkdir(path, 0755) == 0;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        error_set_errno(e, "4.3.0", "queue directory %s", path);
+    return fd;
+}
+
+/* The mail owner's directory for locks and caches.  An ordinary user's instance does
+ * without one unless main.cf names it. */
+static bool create_data_directory(const struct control *c, struct error *e)
+{
+    const char *path = conf_cstr(c->conf, P_data_directory);
+
+    if (!c->owner.is_root && !conf_is_set(c->conf, P_data_directory))
+        return true;
+    if (mkdir(path, 0700) < 0) {
+        if (errno == EEXIST)
+            return true;
+        error_set_errno(e, "4.3.0", "create data directory %s", path);
+        return false;
+    }
+    if (c->owner.is_root && lchown(path, c->owner.mail_uid, c->owner.gid) < 0) {
+        error_set_errno(e, "4.3.0", "set owner of %s", path);
+        return false;
+    }
+    return true;
+}
+
+static bool prepare(const struct control *c, bool repair, struct error *e)
+{
+    bool made;
+    int queue = open_queue(c, &made, e);
+    bool ok = queue >= 0;
+
+    for (size_t i = 0; ok && i < DIRECTORIES; i++) {
+        const struct directory *d = &directories[i];
+        bool is_new = i == 0 ? made : mkdirat(queue, d->name, 0700) == 0;
+        if (!is_new && i > 0 && errno != EEXIST) {
+            error_set_errno(e, "4.3.0", "create directory %s/%s",
+                            conf_cstr(c->conf, P_queue_directory), d->name);
+            ok = false;
+        } else if (is_new || repair) {
+            ok = set_rights(c, queue, d, e);
+        }
+    }
+    if (queue >= 0)
+        close(queue);
+    return ok && create_data_directory(c, e);
+}
+
+bool directories_create(const struct control *c, struct error *e)
+{
+    return prepare(c, false, e);
+}
+
+bool directories_repair(const struct control *c, struct error *e)
+{
+    return prepare(c, true, e);
+}
+
+static void check_one(const struct control *c, const struct directory *d,
+                      const char *path, const struct stat *st)
+{
+    if (st->st_uid != wanted_uid(c, d))
+        log_warning("not owned by %s: %s",
+                    d->owner == ROOT ? "root" : conf_cstr(c->conf, P_mail_owner), path);
+    if (d->group == SETGID_GROUP && st->st_gid != wanted_gid(c, d))
+        log_warning("not owned by group %s: %s", conf_cstr(c->conf, P_setgid_group),
+                    path);
+    mode_t excess = st->st_mode & 07777 & ~d->mode;
+    if (excess & (S_IWGRP | S_IWOTH))
+        log_warning("group or other writable: %s", path);
+    else if (excess & (S_IRWXG | S_IRWXO))
+        log_warning("group or other may look into: %s", path);
+}
+
+void directories_check(const struct control *c)
+{
+    struct str path = STR_INIT(PATH_MAX);
+    struct stat st;
+
+    for (size_t i = 0; i < DIRECTORIES; i++) {
+        str_setf(&path, "%s/%s", conf_cstr(c->conf, P_queue_directory),
+                 directories[i].name);
+        if (lstat(str_cstr(&path), &st) < 0)
+            log_warning("%s: %s", str_cstr(&path), strerror(errno));
+        else
+            check_one(c, &directories[i], str_cstr(&path), &st);
+    }
+    str_done(&path);
+}
