@@ -23,6 +23,8 @@ enum { LONGEST_LINE = 2000, LONGEST_NAME = 256, FACILITY_MAIL = 2 };
 
 int log_verbose;
 
+static _Thread_local const char *borrowed_tag; /* log_write_as */
+
 static struct {
     char tag[LONGEST_NAME];
     char host[LONGEST_NAME];
@@ -269,6 +271,8 @@ void log_set_tag(const char *tag)
 
 const char *log_tag(void)
 {
+    if (borrowed_tag)
+        return borrowed_tag;
     return state.tag[0] ? state.tag : program_invocation_short_name;
 }
 
@@ -363,4 +367,27 @@ void log_panic(const char *format, ...)
 {
     LOG_AT(LOG_LEVEL_PANIC, format);
     abort();
+}
+
+void log_write_as(const char *tag, enum log_level level, const char *format, va_list args)
+{
+    borrowed_tag = tag;
+    log_write(level, format, args);
+    borrowed_tag = NULL;
+}
+
+void log_info_as(const char *tag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_write_as(tag, LOG_LEVEL_INFO, format, args);
+    va_end(args);
+}
+
+void log_warning_as(const char *tag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_write_as(tag, LOG_LEVEL_WARNING, format, args);
+    va_end(args);
 }

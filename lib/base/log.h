@@ -48,6 +48,14 @@ void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void log_panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void log_write(enum log_level level, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+/* One line under another tag ("postfix/cleanup"): what Postfix would have had another of
+ * its programs say. */
+void log_write_as(const char *tag, enum log_level level, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+void log_info_as(const char *tag, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_warning_as(const char *tag, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* This is a command, not a daemon: its lines on stderr start with NAME whatever the tag
  * is, and a fatal error ends it without the pause. */
 void log_set_command(const char *name);
