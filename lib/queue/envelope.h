@@ -2,8 +2,8 @@
  *
  * In a queue file (and in a journal record) the content comes first, LF line ends, as it
  * will be delivered; then the envelope: records of type (1 byte), length (u32 little
- * endian) and value; then a footer of fixed size.  Only a recipient's status byte ever changes in
- * place.  docs/queue-file.md has the whole format.
+ * endian) and value; then a footer of fixed size.  Only a recipient's status byte ever
+ * changes in place.  docs/queue-file.md has the whole format.
  */
 #ifndef QUEUE_ENVELOPE_H
 #define QUEUE_ENVELOPE_H
@@ -14,10 +14,10 @@
 
 #include <stdint.h>
 
-#define NOTIFY_NEVER 1
+#define NOTIFY_NEVER   1
 #define NOTIFY_SUCCESS 2
 #define NOTIFY_FAILURE 4
-#define NOTIFY_DELAY 8
+#define NOTIFY_DELAY   8
 
 enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 
@@ -32,23 +32,25 @@ struct recipient {
     uint32_t offset;      /* of the status byte, from the start of the envelope */
 };
 
-#define MESSAGE_HOLD 1          /* goes to hold/ */
-#define MESSAGE_VERIFY 2        /* address probe: deliver nothing, report (sendmail -bv) */
-#define MESSAGE_TRACE 4         /* deliver and report (sendmail -v) */
+#define MESSAGE_HOLD         1 /* goes to hold/ */
+#define MESSAGE_VERIFY       2 /* address probe: deliver nothing, report (sendmail -bv) */
+#define MESSAGE_TRACE        4 /* deliver and report (sendmail -v) */
 #define MESSAGE_NO_DELAY_DSN 8
-#define MESSAGE_SMTPUTF8 16     /* needs SMTPUTF8 */
-#define MESSAGE_8BIT 32         /* BODY=8BITMIME, or 8-bit bytes were seen */
-#define MESSAGE_DELAY_SENT 64   /* the delay warning went out (kept as a record that is overwritten) */
-#define MESSAGE_INTERNAL 128    /* a notice of ours (bounce, postmaster) */
-#define MESSAGE_PROBE 256       /* address verification probe */
-#define MESSAGE_FORCED_EXPIRE 512 /* postsuper -e: goes back to its sender at the next attempt */
+#define MESSAGE_SMTPUTF8     16 /* needs SMTPUTF8 */
+#define MESSAGE_8BIT         32 /* BODY=8BITMIME, or 8-bit bytes were seen */
+#define MESSAGE_DELAY_SENT                                                               \
+    64 /* the delay warning went out (kept as a record that is overwritten) */
+#define MESSAGE_INTERNAL 128 /* a notice of ours (bounce, postmaster) */
+#define MESSAGE_PROBE    256 /* address verification probe */
+#define MESSAGE_FORCED_EXPIRE                                                            \
+    512 /* postsuper -e: goes back to its sender at the next attempt */
 
 struct envelope {
-    int64_t arrival;     /* wall clock, microseconds */
-    struct view sender;  /* "" is the null sender */
-    uint32_t flags;      /* MESSAGE_... */
+    int64_t arrival;    /* wall clock, microseconds */
+    struct view sender; /* "" is the null sender */
+    uint32_t flags;     /* MESSAGE_... */
     enum dsn_ret ret;
-    struct view envid;   /* DSN ENVID, xtext decoded form as Postfix keeps it */
+    struct view envid; /* DSN ENVID, xtext decoded form as Postfix keeps it */
     /* The client, as logged and as passed on (XFORWARD, policy); empty when local. */
     struct view client_name, client_address, client_port, helo_name, protocol_name;
     struct view sasl_method, sasl_username, sasl_sender;
@@ -59,11 +61,12 @@ struct envelope {
     struct view message_id;      /* for logs */
     struct recipient *recipients;
     size_t n_recipients;
-    uint32_t marks_offset; /* of the two bytes for MESSAGE_DELAY_SENT and _FORCED_EXPIRE */
+    uint32_t
+        marks_offset; /* of the two bytes for MESSAGE_DELAY_SENT and _FORCED_EXPIRE */
 };
 
 #define ENVELOPE_MAX_BYTES (64u << 20)
-#define QUEUE_FOOTER_SIZE 64
+#define QUEUE_FOOTER_SIZE  64
 struct queue_footer {
     uint64_t content_size;
     uint64_t envelope_size;
@@ -71,13 +74,14 @@ struct queue_footer {
     uint32_t content_checksum;
 };
 
-/* Longest fields; what is longer (a client's HELO name ...) is cut by envelope_write, but a sender or
- * recipient that is too long makes it fail.  They fit the attributes of ipc/messages.def. */
-#define ENVELOPE_ADDRESS_MAX 2048
+/* Longest fields; what is longer (a client's HELO name ...) is cut by envelope_write, but
+ * a sender or recipient that is too long makes it fail.  They fit the attributes of
+ * ipc/messages.def. */
+#define ENVELOPE_ADDRESS_MAX    2048
 #define ENVELOPE_RECIPIENTS_MAX 1000000u
 
-/* Append the records; recipients get their offset.  False when there is no recipient, too many, an
- * address too long, or OUT is full. */
+/* Append the records; recipients get their offset.  False when there is no recipient, too
+ * many, an address too long, or OUT is full. */
 bool envelope_write(struct envelope *env, struct str *out) MUST_CHECK;
 /* Parse; views point into BYTES, arrays live in A.  Every length is checked. */
 bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
@@ -85,9 +89,11 @@ bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
 void queue_footer_write(const struct queue_footer *f, char out[QUEUE_FOOTER_SIZE]);
 bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer *out,
                         struct error *e) MUST_CHECK;
-uint32_t queue_checksum(uint32_t seed, struct view bytes); /* CRC-32C */
-/* The checksum of the footer: the bytes of ENV as parsed from BYTES, with every status byte taken as
- * pending, and then the two sizes. */
-uint32_t envelope_checksum(const struct envelope *env, struct view bytes, uint64_t content_size);
+uint32_t queue_checksum(uint32_t seed, struct view bytes);          /* CRC-32C */
+uint32_t queue_checksum_portable(uint32_t seed, struct view bytes); /* for tests */
+/* The checksum of the footer: the bytes of ENV as parsed from BYTES, with every status
+ * byte taken as pending, and then the two sizes. */
+uint32_t envelope_checksum(const struct envelope *env, struct view bytes,
+                           uint64_t content_size);
 
 #endif

@@ -1,0 +1,602 @@
+/* journal - gathering records, flushing batches, telling who waits */
+#include "base/log.h"
+#include "base/memory.h"
+#include "queue/journal_private.h"
+#include "run/thread.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define BATCH_MAX      (4u << 20)
+#define BATCH_FIRST    (64u << 10)
+#define BATCH_KEEP     (1u << 20) /* a bigger buffer is given back when it was used once */
+#define SYNC_DELAY     (1 * CLOCK_SECOND)
+#define SEGMENT_WAIT   (10 * CLOCK_SECOND)
+#define SERIAL_STEP    (1u << 20)
+#define SERIAL_LOW     (1u << 18)
+#define SERIAL_MINIMUM 0x100000u /* so that short IDs have the usual length */
+
+/* --- gathering --- */
+
+static char *batch_reserve(struct journal_batch *b, size_t extra)
+{
+    if (b->cap - b->n < extra) {
+        size_t cap = b->cap ? b->cap : BATCH_FIRST;
+        while (cap - b->n < extra)
+            cap *= 2;
+        b->p = memory_resize(b->p, cap);
+        b->cap = cap;
+    }
+    return b->p + b->n;
+}
+
+/* Start a record in B; its payload's place. */
+static char *put_record(struct journal_batch *b, enum journal_type type, struct view id,
+                        size_t length)
+{
+    size_t size = journal_record_size(length);
+    char *p = batch_reserve(b, size);
+    struct journal_record r = {.length = htole32((uint32_t)length),
+                               .type = (uint8_t)type};
+    assert(id.n < sizeof r.id);
+    if (id.n > 0)
+        memcpy(r.id, id.p, id.n);
+    memcpy(p, &r, sizeof r);
+    memset(p + size - 8, 0, 8); /* the payload overwrites all but the rounding */
+    b->n += size;
+    return p + sizeof r;
+}
+
+static uint64_t small_record(struct journal *j, enum journal_type type, struct view id,
+                             const void *payload, size_t length, bool wants_sync)
+{
+    assert(j->open_record == 0);
+    char *p = put_record(&j->collect, type, id, length);
+    if (length > 0)
+        memcpy(p, payload, length);
+    j->collect.wants_sync |= wants_sync;
+    j->counts.records++;
+    waitq_wake_one(&j->work);
+    return j->ticket;
+}
+
+uint64_t journal_mark(struct journal *j, struct view id, const uint32_t *marks, size_t n)
+{
+    uint64_t ticket = j->ticket;
+    while (n > 0) {
+        uint32_t part[1024 / sizeof(uint32_t)];
+        size_t count = n < 256 ? n : 256;
+        for (size_t i = 0; i < count; i++)
+            part[i] = htole32(marks[i]);
+        ticket = small_record(j, JOURNAL_MARKS, id, part, count * sizeof part[0], false);
+        marks += count;
+        n -= count;
+    }
+    return ticket;
+}
+
+uint64_t journal_done(struct journal *j, struct view id)
+{
+    return small_record(j, JOURNAL_DONE, id, NULL, 0, false);
+}
+
+uint64_t journal_moved(struct journal *j, struct view id)
+{
+    return small_record(j, JOURNAL_MOVED, id, NULL, 0, true);
+}
+
+char *journal_message_begin(struct journal *j, struct view id, size_t size)
+{
+    assert(j->open_record == 0 && size <= journal_message_max(j));
+    struct journal_batch *b = &j->collect;
+    if (b->n > 0 && b->n + journal_record_size(size) > j->batch_max)
+        return NULL;
+    j->open_record = b->n + 1;
+    j->open_size = size;
+    return put_record(b, JOURNAL_MESSAGE, id, size);
+}
+
+void journal_message_drop(struct journal *j)
+{
+    assert(j->open_record != 0);
+    j->collect.n = j->open_record - 1;
+    j->open_record = 0;
+}
+
+uint64_t journal_message_keep(struct journal *j, struct journal_hold *hold)
+{
+    struct journal_batch *b = &j->collect;
+    assert(j->open_record != 0 && hold->segment == NULL);
+    if (b->n_kept == b->cap_kept) {
+        b->cap_kept = b->cap_kept ? 2 * b->cap_kept : 64;
+        b->kept = memory_resize(b->kept, b->cap_kept * sizeof *b->kept);
+    }
+    b->kept[b->n_kept++] = (struct journal_kept){hold, j->open_record - 1};
+    hold->size = (uint32_t)j->open_size;
+    j->open_record = 0;
+    b->wants_sync = true;
+    j->counts.records++;
+    waitq_wake_one(&j->work);
+    return j->ticket;
+}
+
+uint64_t journal_message_max(const struct journal *j)
+{
+    return j->batch_max - journal_record_size(0) - 8;
+}
+
+void journal_wait_room(struct journal *j)
+{
+    (void)waitq_wait(&j->room, clock_in(CLOCK_SECOND));
+}
+
+void journal_wait(struct journal *j, uint64_t ticket)
+{
+    while (j->durable < ticket)
+        if (waitq_wait(&j->done, clock_in(CLOCK_SECOND)) == WAKE_CANCELLED)
+            return;
+}
+
+/* --- serial numbers --- */
+
+static void raise_ceiling(struct journal *j)
+{
+    if (j->serial_ticket != 0)
+        return;
+    j->serial_wanted = j->serial_next + SERIAL_STEP;
+    uint64_t raw = htole64(j->serial_wanted);
+    j->serial_ticket = small_record(j, JOURNAL_SERIAL, VIEW_NONE, &raw, sizeof raw, true);
+}
+
+bool journal_serials(struct journal *j, uint64_t count, uint64_t *first)
+{
+    if (j->serial_next + count + SERIAL_LOW > j->serial_ceiling)
+        raise_ceiling(j);
+    if (j->serial_next + count > j->serial_ceiling)
+        return false;
+    *first = j->serial_next;
+    j->serial_next += count;
+    return true;
+}
+
+static void serial_flushed(struct journal *j)
+{
+    if (j->serial_ticket == 0 || j->durable < j->serial_ticket)
+        return;
+    j->serial_ceiling = j->serial_wanted;
+    j->serial_ticket = 0;
+}
+
+/* --- holds --- */
+
+static void hold_segment(struct journal_hold *hold, struct journal_segment *s)
+{
+    list_remove(&hold->link);
+    hold->segment = s;
+    list_append(&s->holds, &hold->link);
+}
+
+void journal_hold_current(struct journal *j, struct journal_hold *hold)
+{
+    if (hold->segment == NULL && j->current != NULL)
+        hold_segment(hold, j->current);
+}
+
+void journal_hold_found(const struct journal_found *f, struct journal_hold *hold)
+{
+    hold->offset = f->offset;
+    hold->size = f->size;
+    hold_segment(hold, f->segment);
+}
+
+void journal_release(struct journal *j, struct journal_hold *hold)
+{
+    struct journal_segment *s = hold->segment;
+    if (s == NULL)
+        return;
+    list_remove(&hold->link);
+    hold->segment = NULL;
+    if (list_is_empty(&s->holds) && list_first(&j->used) == &s->link && s != j->current)
+        waitq_wake_one(&j->keeper);
+}
+
+const struct list *journal_oldest_holds(struct journal *j)
+{
+    struct journal_segment *s = LIST_FIRST(struct journal_segment, &j->used, link);
+    return s == NULL || s == j->current ? NULL : &s->holds;
+}
+
+int journal_hold_fd(const struct journal_hold *hold)
+{
+    return hold->segment->fd;
+}
+
+bool journal_image_is(int fd, uint32_t offset, struct view id)
+{
+    struct journal_record r;
+    if (offset < sizeof r || !queue_read_full(fd, &r, sizeof r, offset - sizeof r))
+        return false;
+    return r.type == JOURNAL_MESSAGE && memchr(r.id, '\0', sizeof r.id) != NULL &&
+           view_eq(view_of(r.id), id);
+}
+
+/* --- flushing --- */
+
+struct flush_job {
+    struct journal_batch *batch;
+    char *header; /* a page to write in front, or NULL */
+    uint64_t sequence;
+    uint32_t offset;
+    int fd;
+    bool good;
+    int saved_errno;
+};
+
+static bool write_pages(int fd, struct iovec *v, int n, uint64_t offset)
+{
+    while (n > 0) {
+        ssize_t put = pwritev(fd, v, n, (off_t)offset);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return false;
+        offset += (uint64_t)put;
+        for (size_t left = (size_t)put; n > 0 && left > 0;) {
+            size_t part = left < v->iov_len ? left : v->iov_len;
+            v->iov_base = (char *)v->iov_base + part;
+            v->iov_len -= part;
+            left -= part;
+            if (v->iov_len == 0) {
+                v++;
+                n--;
+            }
+        }
+    }
+    return true;
+}
+
+/* In a worker: checksums, one write, one flush. */
+static void flush_work(void *arg)
+{
+    struct flush_job *job = arg;
+    struct journal_batch *b = job->batch;
+    struct iovec v[2] = {{job->header, JOURNAL_PAGE}, {b->p, b->n}};
+    for (size_t at = 0; at < b->n;) {
+        struct journal_record r;
+        memcpy(&r, b->p + at, sizeof r);
+        size_t size = journal_record_size(le32toh(r.length));
+        uint32_t c = htole32(journal_record_checksum(job->sequence, b->p + at, size));
+        memcpy(b->p + at, &c, sizeof c);
+        at += size;
+    }
+    bool has_header = job->header != NULL;
+    job->good = write_pages(job->fd, has_header ? v : v + 1, has_header ? 2 : 1,
+                            has_header ? 0 : job->offset) &&
+                (!b->wants_sync || fdatasync(job->fd) == 0);
+    job->saved_errno = job->good ? 0 : errno;
+}
+
+/* Fill B up to a page. */
+static void pad_batch(struct journal_batch *b)
+{
+    size_t rest = JOURNAL_PAGE - b->n % JOURNAL_PAGE;
+    if (rest == JOURNAL_PAGE)
+        return;
+    if (rest < sizeof(struct journal_record))
+        rest += JOURNAL_PAGE;
+    size_t length = rest - sizeof(struct journal_record);
+    memset(put_record(b, JOURNAL_PAD, VIEW_NONE, length), 0, length);
+}
+
+static void clear_batch(struct journal_batch *b)
+{
+    if (b->cap > BATCH_KEEP) {
+        memory_free(b->p);
+        b->p = NULL;
+        b->cap = 0;
+    }
+    b->n = b->n_kept = 0;
+    b->wants_sync = false;
+}
+
+/* What of the failed batch B is no message goes in front of the running batch; a message
+ * whose bytes WERE_WRITTEN gets a DONE record, in case they reached the disk after all.
+ */
+static void keep_small_records(struct journal *j, struct journal_batch *b,
+                               bool were_written)
+{
+    struct journal_batch fresh = {.wants_sync = true};
+    for (size_t at = 0; at < b->n;) {
+        struct journal_record r;
+        memcpy(&r, b->p + at, sizeof r);
+        size_t length = le32toh(r.length);
+        struct view id = view_of(r.id);
+        if (r.type == JOURNAL_MESSAGE && were_written)
+            put_record(&fresh, JOURNAL_DONE, id, 0);
+        else if (r.type != JOURNAL_MESSAGE && r.type != JOURNAL_PAD)
+            memcpy(put_record(&fresh, r.type, id, length), b->p + at + sizeof r, length);
+        at += journal_record_size(length);
+    }
+    size_t shift = fresh.n;
+    memcpy(batch_reserve(&fresh, j->collect.n + 1), j->collect.p ? j->collect.p : "",
+           j->collect.n);
+    fresh.n += j->collect.n;
+    for (size_t i = 0; i < j->collect.n_kept; i++)
+        j->collect.kept[i].offset += shift;
+    memory_free(j->collect.p);
+    j->collect.p = fresh.p;
+    j->collect.n = fresh.n;
+    j->collect.cap = fresh.cap;
+    j->collect.wants_sync = true;
+    if (j->serial_ticket != 0)
+        j->serial_ticket = j->ticket;
+}
+
+static void batch_failed(struct journal *j, struct journal_batch *b, uint64_t ticket,
+                         bool were_written, const struct error *e)
+{
+    for (size_t i = 0; i < b->n_kept; i++)
+        journal_release(j, b->kept[i].hold);
+    keep_small_records(j, b, were_written);
+    clear_batch(b);
+    j->setup.flushed(ticket, false, e, j->setup.arg);
+    waitq_wake_all(&j->room);
+}
+
+static void batch_written(struct journal *j, struct journal_batch *b, uint64_t ticket)
+{
+    j->counts.batches++;
+    j->counts.bytes += b->n;
+    if (b->wants_sync) {
+        j->counts.syncs++;
+        j->durable = ticket;
+        j->unsynced_since = 0;
+        serial_flushed(j);
+        waitq_wake_all(&j->done);
+    } else if (j->unsynced_since == 0) {
+        j->unsynced_since = clock_mono();
+    }
+    clear_batch(b);
+    j->setup.flushed(ticket, true, NULL, j->setup.arg);
+    waitq_wake_all(&j->room);
+}
+
+/* A segment with room for SIZE bytes is current; waits for one.  May suspend. */
+static bool have_segment(struct journal *j, size_t size)
+{
+    int64_t deadline = clock_in(SEGMENT_WAIT);
+    if (j->current && j->current->end + size <= j->segment_size)
+        return true;
+    while (!journal_segment_next(j)) {
+        waitq_wake_one(&j->keeper);
+        bool is_full = error_is_set(&j->no_segment);
+        if (is_full || clock_mono() >= deadline || j->stopping)
+            return false;
+        (void)waitq_wait(&j->work, clock_in(CLOCK_SECOND / 10));
+    }
+    waitq_wake_one(&j->keeper);
+    return true;
+}
+
+static void refuse_batch(struct journal *j)
+{
+    struct error e = j->no_segment;
+    if (!error_is_set(&e))
+        error_set(&e, "4.3.1", "queue journal is full");
+    struct journal_batch b = j->collect;
+    bool had_messages = b.n_kept > 0;
+    j->collect = (struct journal_batch){.p = NULL};
+    if (had_messages)
+        log_warning("queue journal: %s", error_cstr(&e));
+    uint64_t ticket = j->ticket++;
+    batch_failed(j, &b, ticket, false, &e);
+    memory_free(b.p);
+    memory_free(b.kept);
+    if (!j->stopping) /* small records wait until there is room again */
+        (void)waitq_wait(&j->work, clock_in(CLOCK_SECOND / 10));
+}
+
+static void place_messages(struct journal *j, const struct journal_batch *b)
+{
+    for (size_t i = 0; i < b->n_kept; i++) {
+        struct journal_hold *hold = b->kept[i].hold;
+        hold_segment(hold, j->current);
+        hold->offset = (uint32_t)(j->current->end + b->kept[i].offset +
+                                  sizeof(struct journal_record));
+    }
+}
+
+static size_t space_for(size_t n)
+{
+    return journal_round(n + sizeof(struct journal_record)) + JOURNAL_PAGE;
+}
+
+/* More small records than a segment holds have gathered while there was no room: take the
+ * first ones into `flight` and leave the others. */
+static void take_part(struct journal *j)
+{
+    struct journal_batch *from = &j->collect, *to = &j->flight;
+    size_t at = 0;
+    while (at < from->n) {
+        struct journal_record r;
+        memcpy(&r, from->p + at, sizeof r);
+        size_t size = journal_record_size(le32toh(r.length));
+        if (at + size > j->batch_max)
+            break;
+        at += size;
+    }
+    memcpy(batch_reserve(to, at), from->p, at);
+    to->n = at;
+    to->wants_sync = true;
+    from->n -= at;
+    memmove(from->p, from->p + at, from->n);
+}
+
+/* Move the running batch, or a part of it, into `flight`; the ticket that is reached when
+ * that is on disk. */
+static uint64_t take_batch(struct journal *j, bool is_part)
+{
+    if (is_part) {
+        take_part(j);
+        return j->ticket - 1;
+    }
+    struct journal_batch empty = j->flight;
+    j->flight = j->collect;
+    j->collect = empty;
+    return j->ticket++;
+}
+
+/* Write the running batch.  May suspend. */
+static void flush_batch(struct journal *j)
+{
+    char *page = NULL;
+    bool is_part = space_for(j->collect.n) > j->segment_size - JOURNAL_PAGE;
+    if ((is_part && j->collect.n_kept > 0) ||
+        !have_segment(j, space_for(is_part ? j->batch_max : j->collect.n))) {
+        refuse_batch(j);
+        return;
+    }
+    if (!is_part) /* more may have come while waiting for a segment */
+        is_part = j->current->end + space_for(j->collect.n) > j->segment_size;
+    if (is_part && j->collect.n_kept > 0)
+        return; /* once more, with the next segment */
+    uint64_t ticket = take_batch(j, is_part);
+    struct journal_segment *s = j->current;
+    if (s->end == 0) {
+        page = memory_alloc(JOURNAL_PAGE);
+        journal_header_write(j, s, page);
+        s->end = JOURNAL_PAGE;
+    }
+    place_messages(j, &j->flight);
+    pad_batch(&j->flight);
+    struct flush_job job = {&j->flight, page, s->sequence, s->end, s->fd, false, 0};
+    waitq_wake_all(&j->room);
+    thread_run(flush_work, &job);
+    memory_free(page);
+    s->end += (uint32_t)j->flight.n;
+    if (job.good) {
+        batch_written(j, &j->flight, ticket);
+        return;
+    }
+    struct error e = ERROR_INIT;
+    errno = job.saved_errno;
+    error_set_errno(&e, errno == ENOSPC || errno == EDQUOT ? "4.3.1" : "4.3.0",
+                    "write queue journal");
+    log_error("%s", error_cstr(&e));
+    j->current = NULL; /* nothing more behind a hole */
+    batch_failed(j, &j->flight, ticket, true, &e);
+}
+
+static void sync_work(void *arg)
+{
+    struct flush_job *job = arg;
+    job->good = fdatasync(job->fd) == 0;
+}
+
+/* DONE records that nobody waits for are flushed a second later. */
+static void sync_late(struct journal *j)
+{
+    uint64_t ticket = j->ticket - 1;
+    struct flush_job job = {.fd = j->current ? j->current->fd : -1};
+    j->unsynced_since = 0;
+    if (job.fd < 0)
+        return;
+    thread_run(sync_work, &job);
+    j->counts.syncs++;
+    if (job.good && j->durable < ticket) {
+        j->durable = ticket;
+        serial_flushed(j);
+        waitq_wake_all(&j->done);
+    }
+}
+
+static void journal_fiber(void *arg)
+{
+    struct journal *j = arg;
+    while (!j->stopping || j->collect.n > 0) {
+        if (j->collect.n > 0) {
+            if (j->stopping && error_is_set(&j->no_segment))
+                break;
+            flush_batch(j);
+            continue;
+        }
+        int64_t deadline =
+            j->unsynced_since ? j->unsynced_since + SYNC_DELAY : CLOCK_NEVER;
+        if (j->unsynced_since && clock_mono() >= deadline)
+            sync_late(j);
+        else
+            (void)waitq_wait(&j->work, deadline);
+    }
+    if (j->unsynced_since)
+        sync_late(j);
+    j->fibers--;
+    waitq_wake_all(&j->done);
+}
+
+/* --- life --- */
+
+struct journal *journal_open(const struct journal_setup *s, struct error *e)
+{
+    struct journal *j = NEW(struct journal);
+    j->setup = *s;
+    j->segment_size = journal_round(s->segment_size < 65536 ? 65536 : s->segment_size);
+    if (j->segment_size > UINT32_MAX / 2)
+        j->segment_size = UINT32_MAX / 2 / JOURNAL_PAGE * JOURNAL_PAGE;
+    uint64_t half = j->segment_size / 2;
+    j->batch_max = half < BATCH_MAX ? (size_t)half : BATCH_MAX;
+    j->ticket = 1;
+    list_init(&j->used);
+    list_init(&j->free);
+    WAITQ_INIT(&j->work);
+    WAITQ_INIT(&j->room);
+    WAITQ_INIT(&j->done);
+    WAITQ_INIT(&j->keeper);
+    if (!journal_replay(j, e)) {
+        while (!list_is_empty(&j->used))
+            journal_segment_close(LIST_FIRST(struct journal_segment, &j->used, link));
+        while (!list_is_empty(&j->free))
+            journal_segment_close(LIST_FIRST(struct journal_segment, &j->free, link));
+        memory_free(j);
+        return NULL;
+    }
+    if (j->serial_ceiling < SERIAL_MINIMUM)
+        j->serial_ceiling = SERIAL_MINIMUM;
+    j->serial_next = j->serial_ceiling;
+    raise_ceiling(j);
+    j->fibers = 2;
+    fiber_spawn("journal keeper", journal_keeper, j);
+    fiber_spawn("journal", journal_fiber, j);
+    return j;
+}
+
+void journal_close(struct journal *j)
+{
+    j->stopping = true;
+    waitq_wake_all(&j->work);
+    waitq_wake_all(&j->keeper);
+    while (j->fibers > 0)
+        (void)waitq_wait(&j->done, clock_in(CLOCK_SECOND));
+    LIST_FOR_EACH_SAFE (struct journal_segment, s, &j->used, link) {
+        LIST_FOR_EACH_SAFE (struct journal_hold, h, &s->holds, link)
+            journal_release(j, h);
+        journal_segment_close(s);
+    }
+    LIST_FOR_EACH_SAFE (struct journal_segment, s, &j->free, link)
+        journal_segment_close(s);
+    memory_free(j->collect.p);
+    memory_free(j->collect.kept);
+    memory_free(j->flight.p);
+    memory_free(j->flight.kept);
+    memory_free(j);
+}
+
+struct journal_counts journal_counts(const struct journal *j)
+{
+    struct journal_counts c = j->counts;
+    c.segments = j->n_used + j->n_free;
+    c.segments_free = j->n_free;
+    return c;
+}
