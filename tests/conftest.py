@@ -1,0 +1,43 @@
+"""Fixtures: a mail system per test, on loopback, in a temporary directory."""
+
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from harness.instance import Instance  # noqa: E402
+
+
+@pytest.fixture
+def place():
+    """A short, world-searchable directory: socket names have little room."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="dlg."))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def instance(place):
+    """An instance that is not yet started; stopped at the end."""
+    one = Instance(place / "a")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def new_instance(place):
+    """A factory for several instances in one test."""
+    made = []
+
+    def make(name, **parameters):
+        made.append(Instance(place / name, **parameters))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
