@@ -10,7 +10,7 @@
 
 static const char *path_of_program;
 static struct driver_answer a;
-static char log[2000];
+static char log_text[2000];
 
 static const struct driver_request request = {
     .sender = "eme13@enprovence.com",
@@ -18,7 +18,7 @@ static const struct driver_request request = {
     .originals = {"c@maison.mrs", "root@maison.mrs"},
     .content = "Subject: x\n\nx\n"};
 
-/* Ask once; the answer is in a, the log in log. */
+/* Ask once; the answer is in a, the log lines in log_text. */
 static void run(const char *name, const char *service, const char *main_cf,
                 const struct driver_request *r)
 {
@@ -27,7 +27,7 @@ static void run(const char *name, const char *service, const char *main_cf,
     driver_init(&d, path_of_program, name, service, main_cf);
     driver_start(&d, NULL);
     driver_deliver(&d, r, &a);
-    snprintf(log, sizeof log, "%s", driver_log(&d));
+    snprintf(log_text, sizeof log_text, "%s", driver_log(&d));
     driver_done(&d);
 }
 
@@ -45,14 +45,14 @@ static void s090_error_bounces_with_its_code(void **state)
     assert_int_equal(a.results[0].outcome, OUTCOME_BOUNCED);
     assert_string_equal(a.results[0].status, "5.1.6");
     assert_string_equal(a.results[0].text, "User has moved to dupond@free.fr");
-    assert_non_null(strstr(log, "postfix/error["));
+    assert_non_null(strstr(log_text, "postfix/error["));
     assert_non_null(
-        strstr(log, "]: 4F1A2B3C4D: to=<chris@maison.mrs>, orig_to=<c@maison.mrs>, "
-                    "relay=none, delay=0"));
-    assert_non_null(strstr(log, ", dsn=5.1.6, status=bounced (User has moved to "
-                                "dupond@free.fr)\n"));
+        strstr(log_text, "]: 4F1A2B3C4D: to=<chris@maison.mrs>, orig_to=<c@maison.mrs>, "
+                         "relay=none, delay=0"));
+    assert_non_null(strstr(log_text, ", dsn=5.1.6, status=bounced (User has moved to "
+                                     "dupond@free.fr)\n"));
     /* The same address in other case is not told twice. */
-    assert_non_null(strstr(log, "to=<Root@maison.mrs>, relay=none, "));
+    assert_non_null(strstr(log_text, "to=<Root@maison.mrs>, relay=none, "));
 }
 
 static void s090_retry_defers(void **state)
@@ -64,7 +64,8 @@ static void s090_retry_defers(void **state)
     run("error", "retry", "", &r);
     assert_int_equal(a.results[1].outcome, OUTCOME_DEFERRED);
     assert_string_equal(a.results[1].status, "4.0.0");
-    assert_non_null(strstr(log, "dsn=4.0.0, status=deferred (connection refused)\n"));
+    assert_non_null(
+        strstr(log_text, "dsn=4.0.0, status=deferred (connection refused)\n"));
 }
 
 static void discard_says_sent(void **state)
@@ -76,8 +77,8 @@ static void discard_says_sent(void **state)
     run("discard", "discard", "", &r);
     assert_int_equal(a.results[0].outcome, OUTCOME_SENT);
     assert_string_equal(a.results[0].status, "2.0.0");
-    assert_non_null(strstr(log, "postfix/discard["));
-    assert_non_null(strstr(log, "dsn=2.0.0, status=sent (silently)\n"));
+    assert_non_null(strstr(log_text, "postfix/discard["));
+    assert_non_null(strstr(log_text, "dsn=2.0.0, status=sent (silently)\n"));
 }
 
 static void soft_bounce_defers(void **state)
@@ -89,7 +90,7 @@ static void soft_bounce_defers(void **state)
     run("error", "error", "soft_bounce = yes\n", &r);
     assert_int_equal(a.results[0].outcome, OUTCOME_DEFERRED);
     assert_string_equal(a.results[0].status, "4.1.1");
-    assert_non_null(strstr(log, "dsn=4.1.1, status=SOFTBOUNCE (who?)\n"));
+    assert_non_null(strstr(log_text, "dsn=4.1.1, status=SOFTBOUNCE (who?)\n"));
 }
 
 static void probes_have_their_own_words(void **state)
@@ -101,7 +102,7 @@ static void probes_have_their_own_words(void **state)
     r.flags = MESSAGE_VERIFY;
     run("error", "error", "", &r);
     assert_int_equal(a.results[0].outcome, OUTCOME_BOUNCED);
-    assert_non_null(strstr(log, "dsn=5.0.0, status=undeliverable (who?)\n"));
+    assert_non_null(strstr(log_text, "dsn=5.0.0, status=undeliverable (who?)\n"));
 }
 
 static void status_filter_changes_text_and_code(void **state)
@@ -112,10 +113,10 @@ static void status_filter_changes_text_and_code(void **state)
     r.nexthop = "5.1.1 no such user";
     run("error", "error",
         "default_delivery_status_filter = inline:{{5.1.1 no such user = 4.2.1 later}}\n",
-        &r, &a, log);
+        &r);
     assert_int_equal(a.results[0].outcome, OUTCOME_DEFERRED);
     assert_string_equal(a.results[0].text, "later");
-    assert_non_null(strstr(log, "dsn=4.2.1, status=deferred (later)\n"));
+    assert_non_null(strstr(log_text, "dsn=4.2.1, status=deferred (later)\n"));
 }
 
 int main(int argc, char **argv)
