@@ -89,6 +89,8 @@ static void test_unterminated(void **state)
     expect_list("((open a@b", "((open a@b))", "");
     expect_list("a@[1.2", "a@[1.2]", "a@[1.2]");
     expect_list("\"open\ncomma", "\"open comma\"", "open comma");
+    expect_list("(c\\", "(c)", "");
+    expect_list("(c\\\r(d) <a@b>", "(c\\ (d) <a@b>)", "");
     expect_list("a\\", "\"a\\\\\"", "a\\");
     (void)state;
 }

@@ -13,11 +13,14 @@ static struct view clean(struct arena *arena, struct view v, bool unescape)
     size_t n = 0;
     for (size_t i = 0; i < v.n; i++) {
         char c = v.p[i];
-        if (c == '\\' && unescape && i + 1 < v.n)
+        if (c == '\r' || (c == '\\' && i + 1 == v.n && !unescape))
+            continue; /* a last backslash would escape what closes the comment */
+        if (c == '\\' && i + 1 < v.n) {
             c = v.p[++i];
-        if (c == '\r')
-            continue;
-        out[n++] = c == '\n' ? ' ' : c;
+            if (!unescape)
+                out[n++] = '\\';
+        }
+        out[n++] = c == '\n' || c == '\r' ? ' ' : c;
     }
     return (struct view){out, n};
 }
@@ -58,16 +61,17 @@ static struct view take_comment(struct view *rest, struct arena *arena)
     size_t i = 0;
     for (; i < rest->n; i++) {
         char c = rest->p[i];
-        if (c == '\\' && i + 1 < rest->n)
+        if (c == '\\') {
             i++;
-        else if (c == '\n' || c == '\r')
+            dirty = true;
+        } else if (c == '\n' || c == '\r')
             dirty = true;
         else if (c == '(')
             depth++;
         else if (c == ')' && --depth == 0)
             break;
     }
-    struct view text = take(rest, i, 1, dirty, false, arena);
+    struct view text = take(rest, i < rest->n ? i : rest->n, 1, dirty, false, arena);
     if (depth < 2)
         return text;
     /* Unterminated: close what is open, or the header would swallow more. */
