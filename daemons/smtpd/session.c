@@ -255,7 +255,7 @@ static void log_disconnect(const struct session *s)
             str_addf(&line, " %s=%u/%u", count_names[i], s->counts[i].good,
                      s->counts[i].all);
     }
-    if (good == all)
+    if (good == all && all > 0)
         str_addf(&line, " commands=%u", all);
     else
         str_addf(&line, " commands=%u/%u", good, all);
