@@ -297,7 +297,7 @@ static int add_sockets(scmp_filter_ctx filter, bool network)
 
     for (size_t i = 0; i < (network ? 4 : 1) && code == 0; i++)
         code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
     return code;
 }
 
