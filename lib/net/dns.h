@@ -46,8 +46,8 @@ struct dns_mx {
 };
 #define DNS_WANT_IPV4 1
 #define DNS_WANT_IPV6 2
-#define DNS_WANT_NO_HOSTS                                                                \
-    4 /* ask DNS even when /etc/hosts knows the name (smtp_host_lookup = dns) */
+/* Ask DNS even when /etc/hosts knows the name (smtp_host_lookup = dns). */
+#define DNS_WANT_NO_HOSTS 4
 
 /* Names may be UTF-8 and may end in a dot.  CNAMEs are followed.  All results live in
  * arena A.  *E gets a text in Postfix's words ("Host or domain name not found. Name

@@ -47,6 +47,7 @@ static const struct {
     {"outgoing-range:", "256"},
     {"outgoing-num-tcp:", "16"},
     {"num-queries-per-thread:", "2048"},
+    {"rrset-roundrobin:", "no"}, /* smtp_randomize_addresses decides */
     {"use-syslog:", "no"},
     {"verbosity:", "0"},
 };
