@@ -18,7 +18,9 @@
 #define SUBMISSION_TRACE       2           /* sendmail -v: deliver and report */
 #define SUBMISSION_SMTPUTF8    4
 #define SUBMISSION_8BIT        8
-#define SUBMISSION_FLAGS       15
+#define SUBMISSION_GATEWAY                                                               \
+    16 /* sendmail -G: rewritten as remote addresses, or not at all */
+#define SUBMISSION_FLAGS 31
 
 struct submission {
     struct view sender; /* internal form, perhaps without domain; "" is the null sender */
