@@ -3,7 +3,7 @@
 
 #define LINE_BYTES 57 /* become 76 characters */
 
-static const char alphabet[64] __attribute__((nonstring)) =
+static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Encode N (1 to 3) bytes as four characters. */

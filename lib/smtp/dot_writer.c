@@ -27,21 +27,30 @@ static bool put_run(struct dot_writer *w, struct view text, struct str *out)
     return ok;
 }
 
+/* As put_run, with each CR as a space when that is asked for. */
+static bool put_text(struct dot_writer *w, struct view text, struct str *out)
+{
+    bool ok = true;
+    size_t cr;
+    while (w->replace_cr && (cr = view_find(text, '\r')) != VIEW_NPOS) {
+        ok = put_run(w, view_sub(text, 0, cr), out) && ok;
+        ok = put_run(w, VIEW(" "), out) && ok;
+        text = view_from(text, cr + 1);
+    }
+    return put_run(w, text, out) && ok;
+}
+
 bool dot_writer_feed(struct dot_writer *w, struct view chunk, struct str *out)
 {
     bool ok = true;
     while (chunk.n > 0) {
-        size_t end = view_find_any(chunk, w->replace_cr ? VIEW("\n\r") : VIEW("\n"));
-        struct view run = view_sub(chunk, 0, end);
-        char stop = end == VIEW_NPOS ? 0 : chunk.p[end];
-        ok = put_run(w, run, out) && ok;
-        chunk = view_from(chunk, run.n + (stop != 0));
-        if (stop == '\r') {
-            ok = put_run(w, VIEW(" "), out) && ok;
-        } else if (stop == '\n') {
-            ok = str_add_cstr(out, "\r\n") && ok;
-            w->column = 0;
-        }
+        size_t end = view_find(chunk, '\n');
+        ok = put_text(w, view_sub(chunk, 0, end), out) && ok;
+        if (end == VIEW_NPOS)
+            break;
+        ok = str_add_cstr(out, "\r\n") && ok;
+        w->column = 0;
+        chunk = view_from(chunk, end + 1);
     }
     return ok;
 }
