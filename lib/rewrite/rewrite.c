@@ -130,45 +130,8 @@ void rewrite_split_transport(struct view text, struct view *transport,
     view_cut(text, ':', transport, nexthop);
 }
 
-/* What a look-up needs to know, and what went wrong while it asked. */
-struct locality {
-    struct rewrite *rewrite;
-    struct error *error;
-    bool failed;
-};
-
-static bool has_local_names(struct view domain, void *arg)
-{
-    struct locality *l = arg;
-    if (view_eq_case(domain, l->rewrite->myorigin))
-        return true;
-    enum match_result found = rewrite_is_local_domain(l->rewrite, domain, l->error);
-    l->failed |= found == MATCH_ERROR;
-    return found == MATCH_YES;
-}
-
-enum table_result rewrite_find_address(struct rewrite *r, struct maps *m,
-                                       struct view address, struct arena *a,
-                                       struct view *value, struct view *extension,
-                                       struct error *e)
-{
-    struct locality locality = {.rewrite = r, .error = e};
-    struct address_lookup how = {
-        .steps = ADDRESS_FULL | ADDRESS_LOCALPART | ADDRESS_AT_DOMAIN,
-        .delimiters = r->delimiters,
-        .is_local = has_local_names,
-        .arg = &locality,
-    };
-    struct view ignored;
-    enum table_result found =
-        maps_get_address(m, &how, address, a, value, extension ? extension : &ignored, e);
-    return locality.failed ? TABLE_ERROR : found;
-}
-
 enum table_result relocated_lookup(struct rewrite *r, struct view address,
                                    struct arena *a, struct view *moved, struct error *e)
 {
-    if (maps_is_empty(r->relocated))
-        return TABLE_NOT_FOUND;
     return rewrite_find_address(r, r->relocated, address, a, moved, NULL, e);
 }

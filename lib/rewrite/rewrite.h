@@ -56,6 +56,26 @@ enum result resolve_probe(struct rewrite *r, struct view sender, struct view add
 enum table_result relocated_lookup(struct rewrite *r, struct view address,
                                    struct arena *a, struct view *moved,
                                    struct error *e) MUST_CHECK;
+/* The look-ups of canonical(5), virtual(5), generic(5) and relocated(5): user+ext@domain,
+ * user@domain, user+ext and user where the domain is ours, @domain.  *EXTENSION (may be
+ * NULL) gets what was stripped to match.  M may be empty.  May suspend. */
+enum table_result rewrite_find_address(struct rewrite *r, struct maps *m,
+                                       struct view address, struct arena *a,
+                                       struct view *value, struct view *extension,
+                                       struct error *e) MUST_CHECK;
+/* The same, and the result taken as a list of addresses, each in standard form: a result
+ * "@domain" keeps the local part; with PROPAGATE an unmatched extension goes on.  Not
+ * recursive.  A result without any address is an error (TITLE names the parameter).  May
+ * suspend. */
+struct address_results {
+    struct view *items; /* internal form */
+    size_t n;
+};
+enum table_result rewrite_map_address(struct rewrite *r, struct maps *m,
+                                      const char *title, struct view address,
+                                      bool propagate, struct arena *a,
+                                      struct address_results *out,
+                                      struct error *e) MUST_CHECK;
 /* Is DOMAIN local ($mydestination or [literal] of inet_interfaces/proxy_interfaces)? */
 enum match_result rewrite_is_local_domain(struct rewrite *r, struct view domain,
                                           struct error *e);

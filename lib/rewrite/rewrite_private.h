@@ -46,10 +46,5 @@ struct view rewrite_join(struct arena *a, struct view head, struct view between,
                          struct view tail);
 /* May LOCAL stand in a header without quotes (RFC 5322 dot-atom; 8-bit bytes too)? */
 bool rewrite_is_plain(struct view local);
-/* The look-ups of canonical(5) and relocated(5): whole address, local part, @domain. */
-enum table_result rewrite_find_address(struct rewrite *r, struct maps *m,
-                                       struct view address, struct arena *a,
-                                       struct view *value, struct view *extension,
-                                       struct error *e) MUST_CHECK;
 
 #endif
