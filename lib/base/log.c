@@ -237,6 +237,22 @@ void log_write(enum log_level level, const char *format, va_list args)
     errno = saved;
 }
 
+void log_foreign(struct view line)
+{
+    static _Thread_local char text[LONGEST_LINE], full[LONGEST_LINE + LONGEST_NAME + 64];
+    size_t used = line.n < sizeof text - 1 ? line.n : sizeof text - 1;
+
+    if (line.n == 0)
+        return;
+    memcpy(text, line.p, used);
+    text[used] = '\0';
+    clean(text, used);
+    int n = snprintf(full, sizeof full, "%s %s %s", date(), state.host, text);
+    if (n <= 0 || state.sink != LOG_SINK_FILE ||
+        !write_line(state.file, (struct view){full, (size_t)n}))
+        log_info("%s", text);
+}
+
 static void take_host_name(void)
 {
     char name[LONGEST_NAME] = "localhost";

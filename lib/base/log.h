@@ -56,6 +56,9 @@ void log_info_as(const char *tag, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void log_warning_as(const char *tag, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A finished "tag[pid]: text" of another program: into the log file, with date and host.  Without a log
+ * file it is logged as a text of ours.  LINE is foreign. */
+void log_foreign(struct view line);
 /* This is a command, not a daemon: its lines on stderr start with NAME whatever the tag
  * is, and a fatal error ends it without the pause. */
 void log_set_command(const char *name);
