@@ -128,7 +128,7 @@ void fibers_run_ready(void)
 
     if (list_is_empty(&fibers.ready))
         return;
-    /* Those that become ready meanwhile run in the next turn, after a look at events. */
+    /* Those that become ready meanwhile run in the next round. */
     turn.head = fibers.ready.head;
     turn.head.next->prev = turn.head.prev->next = &turn.head;
     list_init(&fibers.ready);

@@ -56,7 +56,7 @@ struct stack *stack_take(size_t extra)
     struct list_link *k = list_pop(&free_stacks);
     struct stack *s;
 
-    assert(header < PAGE);
+    assert(header < USABLE / 8);
     if (k) {
         s = CONTAINER_OF(k, struct stack, free);
         free_count--;
