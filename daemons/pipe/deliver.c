@@ -100,9 +100,23 @@ static enum result run(struct service *s, struct delivery *d, const char *const 
     return result;
 }
 
+/* The command took the message for R. */
+static void succeed(struct service *s, struct delivery *d, struct delivery_recipient *r,
+                    struct view output)
+{
+    const struct pipe_setup *p = s->state;
+    struct view relay = view_of(s->transport);
+
+    output = view_sub(output, 0, SHOWN_OUTPUT);
+    delivery_sent(d, r, "2.0.0", relay, "delivered via %s service%s%.*s%s", s->transport,
+                  output.n > 0 ? " (" : "", VIEW_FMT(output), output.n > 0 ? ")" : "");
+    if (!(p->flags & PIPE_FINAL) && r->outcome == OUTCOME_SENT)
+        r->outcome = OUTCOME_RELAYED;
+}
+
 void pipe_deliver(struct service *s, struct delivery *d)
 {
-    struct view relay = view_of(s->transport), output;
+    struct view output;
     struct error e = ERROR_INIT;
 
     if (d->n_recipients == 0)
@@ -124,13 +138,10 @@ void pipe_deliver(struct service *s, struct delivery *d)
         return;
     }
     for (size_t i = 0; i < d->n_recipients; i++) {
-        struct delivery_recipient *r = &d->recipients[i];
         if (probe)
-            delivery_sent(d, r, "2.0.0", relay, "delivers to command: %s", argv[0]);
-        else if (output.n > 0)
-            delivery_sent(d, r, "2.0.0", relay, "delivered via %s service (%.*s)",
-                          s->transport, VIEW_FMT(view_sub(output, 0, SHOWN_OUTPUT)));
+            delivery_sent(d, &d->recipients[i], "2.0.0", view_of(s->transport),
+                          "delivers to command: %s", argv[0]);
         else
-            delivery_sent(d, r, "2.0.0", relay, "delivered via %s service", s->transport);
+            succeed(s, d, &d->recipients[i], output);
     }
 }

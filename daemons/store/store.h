@@ -1,0 +1,73 @@
+/* store - what the files of the mailbox program share
+ *
+ * Deliveries to virtual users.  A recipient is resolved on the fiber (tables), then the
+ * files are written by a worker thread that has the rights of the mailbox's owner.
+ * Source: virtual(8).
+ */
+#ifndef STORE_DAEMON_STORE_H
+#define STORE_DAEMON_STORE_H
+
+#include "agent/agent.h"
+#include "store/lock.h"
+#include "store/maildir.h"
+#include "store/mbox.h"
+#include "table/table.h"
+
+#include <sys/types.h>
+
+struct store {
+    const struct conf *conf;
+    struct maps *mailboxes, *uids, *gids;
+    struct address_lookup lookup;
+    struct view base;
+    struct view host; /* in names of Maildir files */
+    uint64_t size_limit;
+    int64_t minimum_uid;
+    bool strict_ownership;
+    struct lock_policy lock; /* one attempt at a time: the fiber does the waiting */
+    unsigned lock_attempts;
+    bool acts_for_users; /* started by root */
+    bool has_checkpoint; /* Maildirs below base become durable by checkpoints */
+    dev_t checkpoint_device;
+};
+
+/* Where a recipient's mail goes. */
+struct mailbox {
+    struct view path;
+    bool is_maildir;
+    uid_t uid;
+    gid_t gid;
+};
+
+/* Look ADDRESS up.  False with *E: 5.1.1 for an unknown user, 4.3.5 when tables are at
+ * fault (logged). May suspend. */
+bool store_resolve(struct store *s, struct arena *a, struct view address,
+                   struct mailbox *out, struct error *e) MUST_CHECK;
+
+/* One file to write, in a worker thread. */
+struct deposit {
+    const struct store *store;
+    struct delivery_recipient *recipient;
+    struct mailbox mailbox;
+    const char *path; /* of the mailbox, as a C string */
+    struct str headers;
+    struct maildir_delivery maildir;
+    struct mbox_message mbox;
+    char name[MAILDIR_NAME_MAX];
+    enum result result;
+    struct error error;
+};
+/* Write N Maildir deposits, one after the other. */
+struct deposit_list {
+    struct deposit *items;
+    size_t n;
+};
+void deposit_maildirs(void *list);
+/* Append to an mbox file once; saved_errno is EAGAIN or EEXIST when somebody else has the
+ * lock. */
+void deposit_mbox(void *deposit);
+
+/* The agent's function: state is a struct store. */
+agent_deliver_fn store_deliver;
+
+#endif
