@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/dns.h"
-#include "session.h"
 #include "table/paths.h"
+#include "transaction.h"
 
 /* Tables that are lists of networks among local_header_rewrite_clients:
  * "check_address_map type:table". */
@@ -60,6 +60,7 @@ static bool prepare(struct service *service, struct error *e)
     struct smtpd *d = NEW(struct smtpd);
     d->conf = c;
     d->standalone = service->is_standalone;
+    d->sink = d->standalone ? &postdrop_sink : &queue_sink;
     if (!dot_mode_parse(conf_view(c, P_smtpd_forbid_bare_newline), &d->dot_mode)) {
         error_set(e, "4.3.5", "smtpd_forbid_bare_newline: bad value \"%.*s\"",
                   VIEW_FMT(conf_view(c, P_smtpd_forbid_bare_newline)));

@@ -15,6 +15,8 @@
 #include "smtp/dot.h"
 #include "smtp/ehlo.h"
 
+struct sink;
+
 /* What the sessions of a process share: one reading of the configuration. */
 struct smtpd {
     const struct conf *conf;
@@ -33,7 +35,8 @@ struct smtpd {
     struct maps *command_filter;
     unsigned ehlo_discard;
     enum dot_mode dot_mode;
-    bool standalone; /* sendmail -bs: no network, mail goes to postdrop */
+    bool standalone;         /* sendmail -bs: no network, no policy */
+    const struct sink *sink; /* where mail goes: the queue, or postdrop */
 };
 
 /* Counted verbs, in the order of the disconnect line. */

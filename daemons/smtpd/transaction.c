@@ -13,7 +13,7 @@ struct transaction *transaction_new(struct session *s, struct view sender)
     struct transaction *t = NEW(struct transaction);
     t->arena = arena_new();
     t->sender = sender;
-    t->sink = s->server->standalone ? &postdrop_sink : &queue_sink;
+    t->sink = s->server->sink;
     t->envelope.arrival = clock_wall();
     s->transaction = t;
     return t;
