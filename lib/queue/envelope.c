@@ -17,8 +17,8 @@ enum kind { KIND_TEXT, KIND_BYTES };
 #define RECORD_HEAD    5
 #define RECIPIENT_HEAD 8 /* status, notify, three u16 lengths */
 
-/* Kept in the marks record, not among the flags. */
-#define MUTABLE_FLAGS (MESSAGE_DELAY_SENT | MESSAGE_FORCED_EXPIRE)
+const uint32_t envelope_marks[ENVELOPE_N_MARKS] = {
+    MESSAGE_DELAY_SENT, MESSAGE_FORCED_EXPIRE, MESSAGE_REQUEUE};
 
 static const struct field {
     char type;
@@ -102,12 +102,12 @@ static bool put_recipient(struct str *out, struct recipient *r)
 
 static bool put_facts(struct envelope *env, struct str *out)
 {
-    uint32_t flags = htole32(env->flags & ~(uint32_t)MUTABLE_FLAGS);
+    uint32_t flags = htole32(env->flags & ~(uint32_t)ENVELOPE_MARKS);
     uint64_t arrival = htole64((uint64_t)env->arrival);
     uint8_t ret = (uint8_t)env->ret;
-    char marks[2] = {env->flags & MESSAGE_DELAY_SENT ? RECIPIENT_DONE : RECIPIENT_PENDING,
-                     env->flags & MESSAGE_FORCED_EXPIRE ? RECIPIENT_DONE
-                                                        : RECIPIENT_PENDING};
+    char marks[ENVELOPE_N_MARKS];
+    for (int i = 0; i < ENVELOPE_N_MARKS; i++)
+        marks[i] = env->flags & envelope_marks[i] ? RECIPIENT_DONE : RECIPIENT_PENDING;
     env->marks_offset = RECORD_HEAD;
     if (!put_record(out, TYPE_MARKS, marks, sizeof marks) ||
         !put_record(out, TYPE_ARRIVAL, &arrival, sizeof arrival) ||
@@ -236,11 +236,15 @@ static bool see_once(uint32_t *seen, uint32_t bit)
 
 static bool take_marks(const struct record *r, struct envelope *out)
 {
-    if (r->value.n != 2 || !is_status(r->value.p[0]) || !is_status(r->value.p[1]))
+    if (r->value.n != ENVELOPE_N_MARKS)
         return false;
     out->marks_offset = (uint32_t)r->offset;
-    out->flags |= (r->value.p[0] == RECIPIENT_DONE ? MESSAGE_DELAY_SENT : 0u) |
-                  (r->value.p[1] == RECIPIENT_DONE ? MESSAGE_FORCED_EXPIRE : 0u);
+    for (int i = 0; i < ENVELOPE_N_MARKS; i++) {
+        if (!is_status(r->value.p[i]))
+            return false;
+        if (r->value.p[i] == RECIPIENT_DONE)
+            out->flags |= envelope_marks[i];
+    }
     return true;
 }
 
@@ -262,7 +266,7 @@ static bool take_fact(const struct record *r, struct envelope *out, uint32_t *se
         if (!see_once(seen, SEEN_FLAGS) || r->value.n != sizeof narrow)
             return false;
         memcpy(&narrow, r->value.p, sizeof narrow);
-        out->flags |= le32toh(narrow) & ~(uint32_t)MUTABLE_FLAGS;
+        out->flags |= le32toh(narrow) & ~(uint32_t)ENVELOPE_MARKS;
         return true;
     case TYPE_RET:
         if (!see_once(seen, SEEN_RET) || r->value.n != 1 ||
@@ -377,10 +381,10 @@ bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer
 uint32_t envelope_checksum(const struct envelope *env, struct view bytes,
                            uint64_t content_size)
 {
-    static const struct view pending = VIEW("pp");
+    static const struct view pending = VIEW("ppp");
     uint32_t c = queue_checksum(0, view_sub(bytes, 0, env->marks_offset));
-    size_t at = env->marks_offset + 2;
-    c = queue_checksum(c, pending);
+    size_t at = env->marks_offset + ENVELOPE_N_MARKS;
+    c = queue_checksum(c, view_sub(pending, 0, ENVELOPE_N_MARKS));
     for (size_t i = 0; i < env->n_recipients; i++) {
         size_t offset = env->recipients[i].offset;
         c = queue_checksum(c, view_sub(bytes, at, offset - at));

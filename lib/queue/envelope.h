@@ -44,6 +44,9 @@ struct recipient {
 #define MESSAGE_PROBE    256 /* address verification probe */
 #define MESSAGE_FORCED_EXPIRE                                                            \
     512 /* postsuper -e: goes back to its sender at the next attempt */
+#define MESSAGE_REQUEUE                                                                  \
+    1024 /* postsuper -r: goes through pickup and cleanup once more                      \
+          */
 
 struct envelope {
     int64_t arrival;    /* wall clock, microseconds */
@@ -73,6 +76,12 @@ struct queue_footer {
     uint32_t checksum; /* CRC-32C of envelope and sizes */
     uint32_t content_checksum;
 };
+
+/* Flags that change while a message is queued: each has a status byte of its own, in this
+ * order. */
+#define ENVELOPE_N_MARKS 3
+#define ENVELOPE_MARKS   (MESSAGE_DELAY_SENT | MESSAGE_FORCED_EXPIRE | MESSAGE_REQUEUE)
+extern const uint32_t envelope_marks[ENVELOPE_N_MARKS];
 
 /* Longest fields; what is longer (a client's HELO name ...) is cut by envelope_write, but
  * a sender or recipient that is too long makes it fail.  They fit the attributes of

@@ -200,7 +200,7 @@ void journal_release(struct journal *j, struct journal_hold *hold)
     list_remove(&hold->link);
     hold->segment = NULL;
     if (list_is_empty(&s->holds) && list_first(&j->used) == &s->link && s != j->current)
-        waitq_wake_one(&j->keeper);
+        journal_poke_keeper(j);
 }
 
 const struct list *journal_oldest_holds(struct journal *j)
@@ -371,13 +371,17 @@ static bool have_segment(struct journal *j, size_t size)
     if (j->current && j->current->end + size <= j->segment_size)
         return true;
     while (!journal_segment_next(j)) {
-        waitq_wake_one(&j->keeper);
-        bool is_full = error_is_set(&j->no_segment);
-        if (is_full || clock_mono() >= deadline || j->stopping)
+        if (j->stopping) { /* the keeper makes no more */
+            if (journal_segment_create(j, &j->no_segment) == NULL)
+                return false;
+            continue;
+        }
+        journal_poke_keeper(j);
+        if (error_is_set(&j->no_segment) || clock_mono() >= deadline)
             return false;
         (void)waitq_wait(&j->work, clock_in(CLOCK_SECOND / 10));
     }
-    waitq_wake_one(&j->keeper);
+    journal_poke_keeper(j);
     return true;
 }
 
@@ -449,20 +453,20 @@ static uint64_t take_batch(struct journal *j, bool is_part)
     return j->ticket++;
 }
 
-/* Write the running batch.  May suspend. */
-static void flush_batch(struct journal *j)
+/* Write the running batch; false when that failed.  May suspend. */
+static bool flush_batch(struct journal *j)
 {
     char *page = NULL;
     bool is_part = space_for(j->collect.n) > j->segment_size - JOURNAL_PAGE;
     if ((is_part && j->collect.n_kept > 0) ||
         !have_segment(j, space_for(is_part ? j->batch_max : j->collect.n))) {
         refuse_batch(j);
-        return;
+        return false;
     }
     if (!is_part) /* more may have come while waiting for a segment */
         is_part = j->current->end + space_for(j->collect.n) > j->segment_size;
     if (is_part && j->collect.n_kept > 0)
-        return; /* once more, with the next segment */
+        return true; /* once more, with the next segment */
     uint64_t ticket = take_batch(j, is_part);
     struct journal_segment *s = j->current;
     if (s->end == 0) {
@@ -479,7 +483,7 @@ static void flush_batch(struct journal *j)
     s->end += (uint32_t)j->flight.n;
     if (job.good) {
         batch_written(j, &j->flight, ticket);
-        return;
+        return true;
     }
     struct error e = ERROR_INIT;
     errno = job.saved_errno;
@@ -488,6 +492,7 @@ static void flush_batch(struct journal *j)
     log_error("%s", error_cstr(&e));
     j->current = NULL; /* nothing more behind a hole */
     batch_failed(j, &j->flight, ticket, true, &e);
+    return false;
 }
 
 static void sync_work(void *arg)
@@ -518,9 +523,9 @@ static void journal_fiber(void *arg)
     struct journal *j = arg;
     while (!j->stopping || j->collect.n > 0) {
         if (j->collect.n > 0) {
-            if (j->stopping && error_is_set(&j->no_segment))
+            bool was_stopping = j->stopping;
+            if (!flush_batch(j) && was_stopping)
                 break;
-            flush_batch(j);
             continue;
         }
         int64_t deadline =
@@ -576,7 +581,7 @@ void journal_close(struct journal *j)
 {
     j->stopping = true;
     waitq_wake_all(&j->work);
-    waitq_wake_all(&j->keeper);
+    journal_poke_keeper(j);
     while (j->fibers > 0)
         (void)waitq_wait(&j->done, clock_in(CLOCK_SECOND));
     LIST_FOR_EACH_SAFE (struct journal_segment, s, &j->used, link) {

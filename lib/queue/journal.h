@@ -14,8 +14,10 @@
 #include "base/list.h"
 #include "queue/queue_dir.h"
 
-#define JOURNAL_MARK_DELAY_SENT    UINT32_MAX /* marks that are no recipient's number */
+/* Marks that are no recipient's number: those of envelope_marks[]. */
+#define JOURNAL_MARK_DELAY_SENT    UINT32_MAX
 #define JOURNAL_MARK_FORCED_EXPIRE (UINT32_MAX - 1)
+#define JOURNAL_MARK_REQUEUE       (UINT32_MAX - 2)
 
 struct journal;
 struct journal_segment;

@@ -86,7 +86,7 @@ struct journal {
 
     struct waitq work, room, done, keeper;
     struct error no_segment; /* why none can be made */
-    bool stopping;
+    bool stopping, keeper_is_asked;
     unsigned fibers;
     struct journal_counts counts;
 };
@@ -104,6 +104,7 @@ bool journal_header_parse(const char *bytes, size_t n, struct journal_header *ou
 bool journal_segment_next(struct journal *j);
 /* The fiber that recycles, makes and removes segments. */
 void journal_keeper(void *arg);
+void journal_poke_keeper(struct journal *j);
 
 /* journal_replay.c */
 bool journal_replay(struct journal *j, struct error *e);

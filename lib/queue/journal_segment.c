@@ -224,10 +224,17 @@ static void remove_extra(struct journal *j)
     }
 }
 
+void journal_poke_keeper(struct journal *j)
+{
+    j->keeper_is_asked = true;
+    waitq_wake_one(&j->keeper);
+}
+
 void journal_keeper(void *arg)
 {
     struct journal *j = arg;
     while (!j->stopping) {
+        j->keeper_is_asked = false;
         bool any = recycle_drained(j);
         make_ready(j);
         if (any || j->n_free > 0)
@@ -238,7 +245,8 @@ void journal_keeper(void *arg)
         if (is_crowded && j->setup.crowded)
             j->setup.crowded(j->setup.arg);
         bool again = is_crowded || j->n_free == 0;
-        (void)waitq_wait(&j->keeper, again ? clock_in(RETRY) : CLOCK_NEVER);
+        if (!j->keeper_is_asked)
+            (void)waitq_wait(&j->keeper, again ? clock_in(RETRY) : CLOCK_NEVER);
     }
     j->fibers--;
     waitq_wake_all(&j->done);

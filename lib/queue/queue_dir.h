@@ -22,8 +22,9 @@ enum queue_name {
     QUEUE_NAME_DEFER, /* the reasons, not messages */
     QUEUE_NAMES
 };
-#define QUEUE_NAME_MESSAGES QUEUE_NAME_CORRUPT /* those before it hold mail to deliver   \
-                                                */
+#define QUEUE_NAME_MESSAGES                                                              \
+    QUEUE_NAME_CORRUPT /* those before it hold mail to deliver                           \
+                        */
 const char *queue_name_text(enum queue_name q);
 /* False when TEXT names no queue with messages. */
 bool queue_name_parse(struct view text, enum queue_name *out);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #define COPY_CHUNK (256u * 1024)
@@ -137,11 +138,10 @@ bool queue_file_checksum(int fd, uint64_t offset, uint64_t size, uint32_t *out,
 
 void queue_file_mark(const struct envelope *env, char *bytes, size_t n)
 {
-    assert(env->marks_offset + 2 <= n);
-    bytes[env->marks_offset] =
-        env->flags & MESSAGE_DELAY_SENT ? RECIPIENT_DONE : RECIPIENT_PENDING;
-    bytes[env->marks_offset + 1] =
-        env->flags & MESSAGE_FORCED_EXPIRE ? RECIPIENT_DONE : RECIPIENT_PENDING;
+    assert(env->marks_offset + ENVELOPE_N_MARKS <= n);
+    for (size_t i = 0; i < ENVELOPE_N_MARKS; i++)
+        bytes[env->marks_offset + i] =
+            env->flags & envelope_marks[i] ? RECIPIENT_DONE : RECIPIENT_PENDING;
     for (size_t i = 0; i < env->n_recipients; i++) {
         assert(env->recipients[i].offset < n);
         bytes[env->recipients[i].offset] = (char)env->recipients[i].status;
@@ -201,4 +201,38 @@ bool queue_file_update(int fd, const struct queue_message *m, struct error *e)
         return true;
     error_set_errno(e, "4.3.0", "mark recipients in the queue file");
     return false;
+}
+
+void queue_marks_apply(struct envelope *env, const uint32_t *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (marks[i] < env->n_recipients)
+            env->recipients[marks[i]].status = RECIPIENT_DONE;
+        else if (UINT32_MAX - marks[i] < ENVELOPE_N_MARKS)
+            env->flags |= envelope_marks[UINT32_MAX - marks[i]];
+    }
+}
+
+bool queue_file_store(const struct queue_dir *d, enum queue_name q, struct view id,
+                      int source, uint64_t offset, struct queue_message *m, int64_t time,
+                      struct error *e)
+{
+    queue_file_mark(&m->envelope, (char *)(uintptr_t)m->envelope_bytes.p,
+                    m->envelope_bytes.n);
+    int fd = queue_dir_open_file(d, q, id, O_RDWR | O_CREAT);
+    if (fd < 0) {
+        error_set_errno(e, errno == ENOSPC ? "4.3.1" : "4.3.0", "create queue file %.*s",
+                        VIEW_FMT(id));
+        return false;
+    }
+    bool good = queue_file_write(fd, source, offset, m, e);
+    if (good && !(queue_dir_set_time(d, q, id, time) && fsync(fd) == 0 &&
+                  queue_dir_sync(d, q, id))) {
+        error_set_errno(e, "4.3.0", "flush queue file %.*s", VIEW_FMT(id));
+        good = false;
+    }
+    close(fd);
+    if (!good)
+        (void)queue_dir_unlink(d, q, id);
+    return good;
 }

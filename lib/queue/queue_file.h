@@ -9,6 +9,7 @@
 #define QUEUE_QUEUE_FILE_H
 
 #include "queue/envelope.h"
+#include "queue/queue_dir.h"
 
 /* A message as read: all views live in the arena that was given. */
 struct queue_message {
@@ -37,6 +38,14 @@ void queue_file_mark(const struct envelope *env, char *bytes, size_t n);
  * cut it there.  BYTES is the envelope with its marks.  Does not sync. */
 bool queue_file_write(int fd, int source, uint64_t offset, const struct queue_message *m,
                       struct error *e) MUST_CHECK;
+/* Write M with its marks as the file ID in Q, due at TIME (wall clock), and make it
+ * durable. */
+bool queue_file_store(const struct queue_dir *d, enum queue_name q, struct view id,
+                      int source, uint64_t offset, struct queue_message *m, int64_t time,
+                      struct error *e) MUST_CHECK;
+/* Marks as the journal has them: recipients' numbers, or UINT32_MAX - i for
+ * envelope_marks[i]. What is out of range is left out. */
+void queue_marks_apply(struct envelope *env, const uint32_t *marks, size_t n);
 /* Overwrite the envelope's bytes in the file at FD (marks only may differ). */
 bool queue_file_update(int fd, const struct queue_message *m, struct error *e) MUST_CHECK;
 /* Envelope and footer of M as they stand behind the content. */

@@ -1,0 +1,27 @@
+/* queue_offline - queue_admin's work while no qmgr runs; private to lib/queue
+ *
+ * Runs on a fiber (the journal wants one).  Takes the queue's lock.
+ */
+#ifndef QUEUE_QUEUE_OFFLINE_H
+#define QUEUE_QUEUE_OFFLINE_H
+
+#include "queue/queue_admin.h"
+#include "queue/queue_dir.h"
+
+/* Does REQUEST apply to a message that is in Q, given what SELECTION says about queues?
+ * (qmgr asks this too.) */
+bool queue_request_applies(enum queue_request request, struct view queue_name,
+                           enum queue_name q);
+bool queue_request_parse(struct view text, enum queue_request *out);
+
+enum result queue_offline_control(const struct conf *c, enum queue_request request,
+                                  const struct queue_selection *selection,
+                                  uint64_t *count, struct error *e);
+enum result queue_offline_list(const struct conf *c, int *fd, uint64_t *count,
+                               struct error *e);
+enum result queue_offline_read(const struct conf *c, struct view id, int *fd,
+                               char queue_name[16], struct error *e);
+enum result queue_offline_repair(const struct conf *c, uint64_t *repaired,
+                                 struct error *e);
+
+#endif
