@@ -1,0 +1,315 @@
+/* type_sqlite - sqlite: tables
+ *
+ * The name is a file like main.cf with dbpath, query, result_format, domain and
+ * expansion_limit (or the older select_field, table, where_field, additional_conditions).
+ * The file is opened read-only.  Keys go into the query quoted; they never become SQL.
+ * Source: sqlite_table(5).
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "conf/conf_file.h"
+#include "table/match.h"
+#include "table/table_private.h"
+
+#include <sqlite3.h>
+
+enum { BUSY_MILLISECONDS = 1000, QUERY_MAX = 256 * 1024 };
+
+struct sqlite_state {
+    sqlite3 *db;
+    struct conf_file *settings;
+    struct view query, result_format;
+    struct match_list *domains; /* NULL: any */
+    int64_t expansion_limit;
+};
+
+/* The key and its parts, for %s %u %d %1 ... */
+struct parts {
+    struct view all, user, domain;
+    bool is_address;
+};
+
+static struct parts split(struct view text)
+{
+    struct parts p = {.all = text};
+
+    p.is_address = view_rcut(text, '@', &p.user, &p.domain);
+    if (!p.is_address)
+        p.user = text;
+    return p;
+}
+
+/* Component NUMBER of the domain, 1 for the last; empty when there are not so many. */
+static struct view component(struct view domain, int number)
+{
+    struct view rest = domain, part = VIEW_NONE;
+
+    for (int i = 0; i < number; i++) {
+        if (rest.n == 0)
+            return VIEW_NONE;
+        if (!view_rcut(rest, '.', &rest, &part)) {
+            part = rest;
+            rest = VIEW_NONE;
+        }
+    }
+    return part;
+}
+
+/* What LETTER stands for in P; false when P has no such part. */
+static bool part_for(char letter, const struct parts *p, struct view *out)
+{
+    switch (letter) {
+    case 's':
+        *out = p->all;
+        return true;
+    case 'u':
+        *out = p->user;
+        return out->n > 0;
+    case 'd':
+        *out = p->domain;
+        return p->is_address && out->n > 0;
+    default:
+        *out = component(p->domain, letter - '0');
+        return p->is_address && out->n > 0;
+    }
+}
+
+/* Append V, with ' doubled when it goes into SQL. */
+static void append(struct str *out, struct view v, bool into_sql)
+{
+    for (size_t i = 0; i < v.n; i++) {
+        if (into_sql && v.p[i] == '\'')
+            str_add_char(out, '\'');
+        str_add_char(out, v.p[i]);
+    }
+}
+
+/* Fill in FORMAT: lower-case letters from VALUE, capitals and digits from KEY.  False
+ * when a part that it wants is missing. */
+static bool fill(struct view format, const struct parts *key, const struct parts *value,
+                 bool into_sql, struct str *out)
+{
+    for (size_t i = 0; i < format.n; i++) {
+        struct view part;
+        char c = format.p[i];
+        if (c != '%' || i + 1 == format.n) {
+            str_add_char(out, c);
+            continue;
+        }
+        c = format.p[++i];
+        if (c == '%') {
+            str_add_char(out, '%');
+            continue;
+        }
+        bool of_key = ascii_is_upper((unsigned char)c) || (c >= '1' && c <= '9');
+        if (!part_for((char)ascii_lower((unsigned char)c), of_key ? key : value, &part))
+            return false;
+        append(out, part, into_sql);
+    }
+    return !out->overflow;
+}
+
+/* Only letters that part_for knows. */
+static bool check_format(struct view format, const char *name, struct error *e)
+{
+    for (size_t i = 0; i + 1 < format.n; i++) {
+        if (format.p[i] != '%')
+            continue;
+        char c = (char)ascii_lower((unsigned char)format.p[++i]);
+        if (strchr("sud%123456789", c) == NULL) {
+            error_set(e, "4.3.5", "%s: unknown %%%c", name, c);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void close_sqlite(struct table *t)
+{
+    struct sqlite_state *s = t->state;
+
+    match_close(s->domains);
+    sqlite3_close(s->db);
+    conf_file_free(s->settings);
+    memory_free(s);
+}
+
+/* The query, or the one that the older settings make. */
+static void take_query(struct sqlite_state *s)
+{
+    struct arena *a = conf_file_arena(s->settings);
+
+    s->query = conf_file_get(s->settings, VIEW("query"));
+    if (s->query.n > 0)
+        return;
+    struct view field = conf_file_get(s->settings, VIEW("select_field"));
+    struct view table = conf_file_get(s->settings, VIEW("table"));
+    struct view where = conf_file_get(s->settings, VIEW("where_field"));
+    struct view more = conf_file_get(s->settings, VIEW("additional_conditions"));
+    if (field.n > 0 && table.n > 0 && where.n > 0)
+        s->query = arena_printf(a, "SELECT %.*s FROM %.*s WHERE %.*s = '%%s' %.*s",
+                                VIEW_FMT(field), VIEW_FMT(table), VIEW_FMT(where),
+                                VIEW_FMT(more));
+}
+
+static bool take_settings(struct table *t, struct sqlite_state *s, struct error *e)
+{
+    struct view limit = conf_file_get(s->settings, VIEW("expansion_limit"));
+    struct view domains = conf_file_get(s->settings, VIEW("domain"));
+
+    take_query(s);
+    s->result_format = conf_file_get(s->settings, VIEW("result_format"));
+    if (s->result_format.n == 0)
+        s->result_format = VIEW("%s");
+    if (s->query.n == 0) {
+        error_set(e, "4.3.5", "no query");
+        return false;
+    }
+    if (limit.n > 0 && !number_parse_i64(limit, 0, INT32_MAX, &s->expansion_limit)) {
+        error_set(e, "4.3.5", "bad expansion_limit: %.*s", VIEW_FMT(limit));
+        return false;
+    }
+    if (domains.n > 0)
+        s->domains = match_open_view(t->conf, "domain", domains, false);
+    return check_format(s->query, "query", e) &&
+           check_format(s->result_format, "result_format", e);
+}
+
+static bool open_database(struct table *t, struct sqlite_state *s, struct error *e)
+{
+    struct view name = conf_file_get(s->settings, VIEW("dbpath"));
+
+    if (name.n == 0) {
+        error_set(e, "4.3.5", "no dbpath");
+        return false;
+    }
+    char *path = table_path(t->conf, name, "");
+    table_watch(t, path);
+    int why =
+        sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (why != SQLITE_OK)
+        error_set(e, "4.3.0", "open database %s: %s", path, sqlite3_errstr(why));
+    else
+        sqlite3_busy_timeout(s->db, BUSY_MILLISECONDS);
+    memory_free(path);
+    return why == SQLITE_OK;
+}
+
+static bool open_sqlite(struct table *t, struct error *e)
+{
+    struct sqlite_state *s = NEW(struct sqlite_state);
+    bool ok;
+
+    t->state = s;
+    if (view_starts(t->name, VIEW("/")) || view_starts(t->name, VIEW("."))) {
+        char *path = table_path(t->conf, t->name, "");
+        table_watch(t, path);
+        s->settings = conf_file_load(path, e);
+        memory_free(path);
+    } else {
+        s->settings = conf_file_of_prefix(t->conf, t->name);
+    }
+    ok = s->settings != NULL && take_settings(t, s, e) && open_database(t, s, e);
+    if (!ok) {
+        close_sqlite(t);
+        t->state = NULL;
+    }
+    return ok;
+}
+
+/* Put the rows of STATEMENT together; *N counts them. */
+static bool collect(struct sqlite_state *s, sqlite3_stmt *statement,
+                    const struct parts *key, struct str *all, struct error *e)
+{
+    int64_t n = 0;
+    int why;
+
+    while ((why = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        struct view row = {text, text ? (size_t)sqlite3_column_bytes(statement, 0) : 0};
+        struct parts value = split(row);
+        struct str one = STR_INIT(TABLE_VALUE_MAX);
+        if (row.n > 0 && fill(s->result_format, key, &value, false, &one)) {
+            if (s->expansion_limit > 0 && ++n > s->expansion_limit) {
+                error_set(e, "4.3.0", "result set is too large (expansion_limit)");
+                str_done(&one);
+                return false;
+            }
+            if (all->n > 0)
+                str_add_char(all, ',');
+            str_add(all, str_view(&one));
+        }
+        str_done(&one);
+    }
+    if (why == SQLITE_DONE && !all->overflow)
+        return true;
+    error_set(e, "4.3.0", "%s",
+              why == SQLITE_DONE ? "result too long" : sqlite3_errmsg(s->db));
+    return false;
+}
+
+static enum table_result run_query(struct sqlite_state *s, struct view sql,
+                                   const struct parts *key, struct arena *a,
+                                   struct view *value, struct error *e)
+{
+    sqlite3_stmt *statement = NULL;
+    struct str all = STR_INIT(TABLE_VALUE_MAX);
+    enum table_result result = TABLE_ERROR;
+
+    if (sqlite3_prepare_v2(s->db, sql.p, (int)sql.n, &statement, NULL) != SQLITE_OK) {
+        error_set(e, "4.3.5", "SQL prepare failed: %s", sqlite3_errmsg(s->db));
+    } else if (collect(s, statement, key, &all, e)) {
+        result = all.n > 0 ? table_found(a, str_view(&all), value) : TABLE_NOT_FOUND;
+    }
+    sqlite3_finalize(statement);
+    str_done(&all);
+    return result;
+}
+
+/* Do the domain settings let KEY through? */
+static enum match_result wants_key(struct sqlite_state *s, const struct parts *key,
+                                   struct error *e)
+{
+    if (s->domains == NULL)
+        return MATCH_YES;
+    if (!key->is_address || key->user.n == 0 || key->domain.n == 0)
+        return MATCH_NO;
+    return match_domain(s->domains, key->domain, e);
+}
+
+static enum table_result get_sqlite(struct table *t, struct view key, struct arena *a,
+                                    struct view *value, struct error *e)
+{
+    struct sqlite_state *s = t->state;
+    struct parts parts = split(key);
+    struct str sql = STR_INIT(QUERY_MAX);
+    enum table_result result = TABLE_NOT_FOUND;
+
+    /* A NUL would end the statement inside of the quotes. */
+    if (view_has(key, '\0') || !view_is_utf8(key))
+        return TABLE_NOT_FOUND;
+    switch (wants_key(s, &parts, e)) {
+    case MATCH_ERROR:
+        return TABLE_ERROR;
+    case MATCH_NO:
+        return TABLE_NOT_FOUND;
+    case MATCH_YES:
+        break;
+    }
+    if (fill(s->query, &parts, &parts, true, &sql)) {
+        result = run_query(s, str_view(&sql), &parts, a, value, e);
+    } else if (sql.overflow) {
+        error_set(e, "4.3.0", "query too long");
+        result = TABLE_ERROR;
+    }
+    str_done(&sql);
+    return result;
+}
+
+const struct table_type table_type_sqlite = {
+    .name = "sqlite",
+    .open = open_sqlite,
+    .close = close_sqlite,
+    .get = get_sqlite,
+};
