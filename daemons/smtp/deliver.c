@@ -139,16 +139,19 @@ static bool map_sender(struct job *j)
 void smtp_deliver(struct service *s, struct delivery *d)
 {
     struct client *c = s->state;
-    struct job j = {.client = c, .delivery = d, .doing = "connecting"};
-    j.failures = arena_alloc_array(d->arena, d->n_recipients + 1, sizeof *j.failures);
-    if (!map_sender(&j))
+    struct job *j = ARENA_NEW(d->arena, struct job);
+    j->client = c;
+    j->delivery = d;
+    j->doing = "connecting";
+    j->failures = arena_alloc_array(d->arena, d->n_recipients + 1, sizeof *j->failures);
+    if (!map_sender(j))
         return;
     struct view fallback =
         c->lmtp ? VIEW_NONE : view_trim_space(conf_view(c->conf, P_smtp_fallback_relay));
     struct view next, rest = fallback;
-    try_destination(&j, d->nexthop, view_is_empty(fallback));
-    while (open_recipients(&j) > 0 && view_token(&rest, VIEW(", \t\r\n"), &next))
-        try_destination(&j, next, view_is_empty(view_trim_space(rest)));
-    note_dead_destination(&j);
-    failure_finish(&j);
+    try_destination(j, d->nexthop, view_is_empty(fallback));
+    while (open_recipients(j) > 0 && view_token(&rest, VIEW(", \t\r\n"), &next))
+        try_destination(j, next, view_is_empty(view_trim_space(rest)));
+    note_dead_destination(j);
+    failure_finish(j);
 }

@@ -1,13 +1,14 @@
 /* postdrop_sink - mail from `sendmail -bs`, with the caller's own rights
  *
  * Without network there is no policy and no cleanup: the message goes to
- * postdrop in queue-file form, and pickup brings it through cleanup when the
+ * postdrop in the form of lib/submission, and pickup brings it through cleanup when the
  * system runs.
  */
 #include "base/log.h"
 #include "base/memory.h"
 #include "run/process.h"
 #include "service/instance.h"
+#include "submission/submission.h"
 #include "transaction.h"
 
 #include <sys/mman.h>
@@ -69,32 +70,29 @@ static bool write_all(int fd, struct view v)
     return true;
 }
 
-/* A memory file with the message in queue-file form; -1 with *E. */
+/* A memory file with the message in maildrop form; -1 with *E. */
 static int build_file(struct session *s, struct error *e)
 {
     struct transaction *t = s->transaction;
     struct postdrop *p = t->postdrop;
-    struct str envelope = STR_INIT(ENVELOPE_MAX_BYTES);
-    char footer_bytes[QUEUE_FOOTER_SIZE];
-    t->envelope.recipients = p->recipients;
-    t->envelope.n_recipients = p->n;
+    struct submission submission = {.sender = t->envelope.sender,
+                                    .envid = t->envelope.envid,
+                                    .ret = t->envelope.ret,
+                                    .recipients = p->recipients,
+                                    .n_recipients = p->n};
+    struct str tail = STR_INIT(SUBMISSION_RECORDS_MAX + QUEUE_FOOTER_SIZE);
+    uint32_t sum = queue_checksum(0, str_view(&p->content));
+
+    if (t->envelope.flags & MESSAGE_SMTPUTF8)
+        submission.flags |= SUBMISSION_SMTPUTF8;
+    if (t->envelope.flags & MESSAGE_8BIT)
+        submission.flags |= SUBMISSION_8BIT;
     int fd = memfd_create("message", MFD_CLOEXEC);
-    bool good =
-        fd >= 0 && !p->content.overflow && envelope_write(&t->envelope, &envelope);
-    if (good) {
-        struct queue_footer footer = {
-            .content_size = p->content.n,
-            .envelope_size = envelope.n,
-            .checksum = queue_checksum(0, str_view(&envelope)),
-            .content_checksum = queue_checksum(0, str_view(&p->content)),
-        };
-        queue_footer_write(&footer, footer_bytes);
-        good = write_all(fd, str_view(&p->content)) &&
-               write_all(fd, str_view(&envelope)) &&
-               write_all(fd, (struct view){footer_bytes, sizeof footer_bytes}) &&
-               lseek(fd, 0, SEEK_SET) == 0;
-    }
-    str_done(&envelope);
+    bool good = fd >= 0 && !p->content.overflow &&
+                submission_write(&submission, p->content.n, sum, &tail) &&
+                write_all(fd, str_view(&p->content)) && write_all(fd, str_view(&tail)) &&
+                lseek(fd, 0, SEEK_SET) == 0;
+    str_done(&tail);
     if (good)
         return fd;
     error_set_errno(e, "4.3.0", "Error: queue file write error");

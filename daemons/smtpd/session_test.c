@@ -83,7 +83,10 @@ static const struct conf *load_conf(const char *settings)
     (void)snprintf(path, sizeof path, "%s/main.cf", directory);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    (void)fprintf(f, "myhostname = gw1.maison.mrs\nsmtpd_error_sleep_time = 0\n%s\n",
+    (void)fprintf(f,
+                  "compatibility_level = 3.7\nmyhostname = "
+                  "gw1.maison.mrs\nsmtpd_error_sleep_time = 0\n"
+                  "smtpd_forbid_unauth_pipelining = no\n%s\n",
                   settings);
     (void)fclose(f);
     if (!conf_load(directory, NULL, 0, &c, &e))
@@ -148,7 +151,9 @@ static void expect(const char *settings, const char *input, size_t chunk,
     str_init(&d.output, 1 << 20);
     (void)fiber_spawn("dialogue", run_dialogue, &d);
     loop_run();
-    struct str plain = STR_INIT(1 << 20);
+    static struct str plain;
+    str_done(&plain);
+    str_init(&plain, 1 << 20);
     struct view rest = str_view(&d.output);
     size_t banner = view_find(rest, '\n');
     rest = view_from(rest, banner + 1);
@@ -157,7 +162,6 @@ static void expect(const char *settings, const char *input, size_t chunk,
             str_add_char(&plain, rest.p[i]);
     }
     assert_string_equal(str_cstr(&plain), replies);
-    str_done(&plain);
     str_done(&d.output);
 }
 
@@ -166,7 +170,7 @@ static void expect(const char *settings, const char *input, size_t chunk,
 static void test_course_dialogue(void **state)
 {
     (void)state;
-    expect("smtpd_forbid_unauth_pipelining = no\nmyorigin = x",
+    expect("",
            "MAIL FROM: <christian.caleca@wanadoo.fr>\nRCPT TO: "
            "<eme13@enprovence.com>\nDATA\n"
            "le texte du message\n.\nQUIT\n",
@@ -214,7 +218,7 @@ static void test_bdat(void **state)
            "EHLO x\nMAIL FROM:<>\nRCPT TO:<d@e.f>\nBDAT 6\nabcd\nBDAT 4 LAST\nef\nQUIT\n",
            3,
            EHLO_REPLY "250 2.1.0 Ok\n250 2.1.5 Ok\n250 2.0.0 Ok: 6 bytes\n"
-                      "250 2.0.0 Ok: 10 bytes queued\n221 2.0.0 Bye\n");
+                      "250 2.0.0 Ok: 10 bytes: queued\n221 2.0.0 Bye\n");
     assert_string_equal(str_cstr(&kept.content), "abcd\nef\n");
 }
 
@@ -263,14 +267,12 @@ static void test_bare_newline_rejected(void **state)
     str_done(&d.output);
 }
 
-/* Commands sent behind DATA without waiting for its reply. */
+/* Commands sent behind EHLO without waiting for its reply. */
 static void test_unauthorised_pipelining(void **state)
 {
     (void)state;
-    expect(
-        "", "EHLO x\nMAIL FROM:<a@b.c>\nRCPT TO:<d@e.f>\nDATA\nhello\n.\nQUIT\n", 0,
-        EHLO_REPLY
-        "250 2.1.0 Ok\n250 2.1.5 Ok\n554 5.5.0 Error: SMTP protocol synchronization\n");
+    expect("smtpd_forbid_unauth_pipelining = yes", "EHLO x\nMAIL FROM:<a@b.c>\n", 0,
+           "554 5.5.0 Error: SMTP protocol synchronization\n");
 }
 
 static void test_limits(void **state)

@@ -173,30 +173,19 @@ bool view_token(struct view *rest, struct view separators, struct view *token)
     return true;
 }
 
-/* The length of a token that knows braces: separators inside them do not end it. */
-static size_t braced_length(struct view v, struct view separators)
-{
-    size_t depth = 0;
-
-    for (size_t i = 0; i < v.n; i++) {
-        if (v.p[i] == '{')
-            depth++;
-        else if (v.p[i] == '}' && depth > 0 && --depth == 0)
-            return i + 1;
-        else if (depth == 0 && view_has(separators, v.p[i]))
-            return i;
-    }
-    return v.n;
-}
-
 bool view_token_braced(struct view *rest, struct view separators, struct view *token)
 {
+    size_t depth = 0, n = 0;
+
     if (!skip_separators(rest, separators))
         return false;
-    take(rest,
-         rest->p[0] == '{' ? braced_length(*rest, separators)
-                           : view_find_any(*rest, separators),
-         token);
+    for (; n < rest->n && (depth > 0 || !view_has(separators, rest->p[n])); n++) {
+        if (rest->p[n] == '{')
+            depth++;
+        else if (rest->p[n] == '}' && depth > 0)
+            depth--;
+    }
+    take(rest, n, token);
     return true;
 }
 

@@ -68,8 +68,8 @@ bool view_rcut(struct view v, char c, struct view *head, struct view *tail);
 /* Take the next token of *REST: skips bytes of SEPARATORS, gives the run up to
  * the next one.  False at the end. */
 bool view_token(struct view *rest, struct view separators, struct view *token);
-/* As view_token, but a token that starts with '{' runs to the matching '}' and
- * is given with its braces (Postfix's mystrtokq); a missing '}' takes the rest. */
+/* As view_token, but separators between { and the matching } belong to the token
+ * (Postfix's mystrtokq); a missing '}' takes the rest. */
 bool view_token_braced(struct view *rest, struct view separators, struct view *token);
 
 /* ASCII classes, independent of the locale. */

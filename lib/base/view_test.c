@@ -114,7 +114,7 @@ static void tokens(void **state)
 
 static void tokens_with_braces(void **state)
 {
-    struct view rest = VIEW("a { b { c } d } e{f {g"), token;
+    struct view rest = VIEW("a { b { c } d } e:{f, {g}}h {i j"), token;
 
     (void)state;
     assert_true(view_token_braced(&rest, VIEW(" "), &token));
@@ -122,9 +122,9 @@ static void tokens_with_braces(void **state)
     assert_true(view_token_braced(&rest, VIEW(" "), &token));
     assert_view(token, "{ b { c } d }");
     assert_true(view_token_braced(&rest, VIEW(" "), &token));
-    assert_view(token, "e{f"); /* only a brace at the start counts */
+    assert_view(token, "e:{f, {g}}h");
     assert_true(view_token_braced(&rest, VIEW(" "), &token));
-    assert_view(token, "{g");
+    assert_view(token, "{i j"); /* a missing brace takes the rest */
     assert_false(view_token_braced(&rest, VIEW(" "), &token));
 }
 
