@@ -125,7 +125,7 @@ static struct conf_interface *collect(struct view interfaces, struct view protoc
             ++*n;
     }
     freeifaddrs(all);
-    return list;
+    return memory_resize(list, (*n + 1) * sizeof *list);
 }
 
 const struct conf_interface *conf_interfaces(const struct conf *c, size_t *n)

@@ -35,6 +35,9 @@ struct rules_engine {
     void (*free)(void *compiled); /* NULL: lives in the arena */
 };
 
+extern const struct rules_engine rules_engine_cidr, rules_engine_pcre,
+    rules_engine_regexp;
+
 struct rules;
 
 /* TEXT of the file PATH; never NULL.  Bad lines are left out with a warning. */

@@ -215,19 +215,19 @@ void table_close(struct table *t)
 
     if (t == NULL || --t->references > 0)
         return;
+    if (t->type)
+        close_state(t); /* may close tables inside */
     str_init(&key, strlen(t->spec) + 100);
     share_key(t->conf, view_of(t->spec), t->flags, t->nesting, &key);
     hash_remove(shared, str_view(&key));
     str_done(&key);
-    if (t->type)
-        close_state(t);
-    forget_watches(t);
-    memory_free(t->spec);
-    memory_free(t);
     if (hash_count(shared) == 0) {
         hash_free(shared, NULL);
         shared = NULL;
     }
+    forget_watches(t);
+    memory_free(t->spec);
+    memory_free(t);
 }
 
 bool table_check(struct table *t, struct error *e)

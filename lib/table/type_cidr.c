@@ -31,7 +31,7 @@ static bool match_network(const void *compiled, struct rules_subject *s)
     return s->has_address && net_network_has(compiled, &s->address);
 }
 
-static const struct rules_engine engine = {
+const struct rules_engine rules_engine_cidr = {
     .name = "cidr map",
     .take = take_network,
     .prepare = prepare_address,
@@ -40,7 +40,7 @@ static const struct rules_engine engine = {
 
 static bool open_cidr(struct table *t, struct error *e)
 {
-    return rules_open(t, &engine, e);
+    return rules_open(t, &rules_engine_cidr, e);
 }
 
 static enum table_result get_cidr(struct table *t, struct view key, struct arena *a,

@@ -114,7 +114,7 @@ static void free_pcre(void *compiled)
     pcre2_code_free(compiled);
 }
 
-static const struct rules_engine engine = {
+const struct rules_engine rules_engine_pcre = {
     .name = "pcre map",
     .take = take_pcre,
     .substitutes = true,
@@ -124,7 +124,7 @@ static const struct rules_engine engine = {
 
 static bool open_pcre(struct table *t, struct error *e)
 {
-    return rules_open(t, &engine, e);
+    return rules_open(t, &rules_engine_pcre, e);
 }
 
 const struct table_type table_type_pcre = {

@@ -91,7 +91,7 @@ static void free_regexp(void *compiled)
     memory_free(c);
 }
 
-static const struct rules_engine engine = {
+const struct rules_engine rules_engine_regexp = {
     .name = "regexp map",
     .take = take_regexp,
     .substitutes = true,
@@ -101,7 +101,7 @@ static const struct rules_engine engine = {
 
 static bool open_regexp(struct table *t, struct error *e)
 {
-    return rules_open(t, &engine, e);
+    return rules_open(t, &rules_engine_regexp, e);
 }
 
 const struct table_type table_type_regexp = {
