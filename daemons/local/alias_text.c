@@ -1,7 +1,8 @@
 /* alias_text - the right-hand side of an alias, or a line of a .forward or :include: file
  *
- * One pass over the bytes.  Words are collected until a comma; "<" makes those before it a display
- * name.  A word that turns out to start a command, a file or an include takes all up to the comma.
+ * One pass over the bytes.  Words are collected until a comma; "<" makes those before it
+ * a display name.  A word that turns out to start a command, a file or an include takes
+ * all up to the comma.
  */
 #include "alias_text.h"
 
@@ -12,10 +13,10 @@ struct parser {
     struct view in;
     struct alias_list *out;
     size_t room;
-    size_t group;   /* items from here on belong to the current comma group */
-    char *word;     /* as long as all of the input */
-    size_t n;       /* of the current word */
-    bool is_word;   /* something was written, if only "" */
+    size_t group; /* items from here on belong to the current comma group */
+    char *word;   /* as long as all of the input */
+    size_t n;     /* of the current word */
+    bool is_word; /* something was written, if only "" */
     bool was_quoted;
 };
 

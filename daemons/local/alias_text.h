@@ -1,8 +1,8 @@
 /* alias_text - the right-hand side of an alias, or a line of a .forward or :include: file
  *
- * A list of addresses, "|command", /file/name and :include:/file, separated by commas or, between plain
- * addresses, by blanks.  Quotes, comments, "Name <address>" as in RFC 5322 3.4.  Pure.  Source:
- * aliases(5).
+ * A list of addresses, "|command", /file/name and :include:/file, separated by commas or,
+ * between plain addresses, by blanks.  Quotes, comments, "Name <address>" as in RFC
+ * 5322 3.4.  Pure.  Source: aliases(5).
  */
 #ifndef LOCAL_ALIAS_TEXT_H
 #define LOCAL_ALIAS_TEXT_H
@@ -25,8 +25,8 @@ struct alias_list {
     size_t n;
 };
 
-/* Parse TEXT (one line, no limit here on its length) into arena A.  Never fails: what cannot be
- * understood becomes an address that nobody has. */
+/* Parse TEXT (one line, no limit here on its length) into arena A.  Never fails: what
+ * cannot be understood becomes an address that nobody has. */
 void alias_text_parse(struct arena *a, struct view text, struct alias_list *out);
 
 #endif

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-/* Parse TEXT and compare with EXPECTED: one item a line, "a:", "f:", "c:" or "i:" in front. */
+/* Parse TEXT and compare with EXPECTED: one item a line, "a:", "f:", "c:" or "i:" in
+ * front. */
 static void check(const char *text, const char *expected)
 {
     static const char letters[] = {'a', 'f', 'c', 'i'};
@@ -36,7 +37,8 @@ static void s143_s274_addresses(void **state)
     check("riri fifi", "a:riri\na:fifi");
     check("chris@maison.mrs, \\chris", "a:chris@maison.mrs\na:\\chris");
     check("Christian Caleca <chris@maison.mrs>, root", "a:chris@maison.mrs\na:root");
-    check("\"Caleca, C.\" <chris@maison.mrs> (me, (and) you), x", "a:chris@maison.mrs\na:x");
+    check("\"Caleca, C.\" <chris@maison.mrs> (me, (and) you), x",
+          "a:chris@maison.mrs\na:x");
     check("(only, a comment)", "");
     check("user (comment) , x(y)z", "a:user\na:xz");
     check("\"john doe\"@x.y", "a:john doe@x.y");
