@@ -1,0 +1,84 @@
+"""Who writes and reads mail in these tests: accounts that the system has anyway.
+
+No account is ever made. CHRIS is the ordinary user of the course; as root he is "backup", an
+account that the stock alias file does not redirect to root. Otherwise he is whoever runs the
+tests.
+"""
+
+import getpass
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+
+from harness.instance import STAGE
+
+IS_ROOT = os.getuid() == 0
+CHRIS = "backup" if IS_ROOT else getpass.getuser()
+LOULOU = "list" if IS_ROOT else getpass.getuser()  # a second ordinary user
+
+# The course's alias file, with CHRIS in his place.
+ALIASES = f"""\
+# Basic system aliases -- these MUST be present.
+MAILER-DAEMON:  postmaster
+postmaster:     root
+
+# General redirections for pseudo accounts.
+bin:            root
+daemon:         root
+games:          root
+ingres:         root
+nobody:         root
+system:         root
+toor:           root
+uucp:           root
+
+# Well-known aliases.
+manager:        root
+dumper:         root
+operator:       root
+
+# trap decode to catch security attacks
+decode:         root
+
+# Person who should get root's mail
+root:           {CHRIS}
+"""
+
+
+def user_id(name):
+    return pwd.getpwnam(name).pw_uid
+
+
+def setgid_stage(directory):
+    """A copy of the staged programs with postdrop and postqueue set-gid, as installed."""
+    copy = pathlib.Path(directory) / "stage"
+    shutil.copytree(STAGE, copy, symlinks=True)
+    for path in [copy, *copy.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o755)
+    for name in ("postdrop", "postqueue"):
+        program = copy / "bin" / name
+        shutil.chown(program, group="nogroup")
+        program.chmod(0o2755)
+    return copy
+
+
+def run_as(user, instance, command, *arguments, stdin=None, check=True, timeout=30, env=None,
+           stage=STAGE, cwd="/"):
+    """Run a staged COMMAND as an ordinary USER, who finds the instance by MAIL_CONFIG."""
+    program = str(stage / "bin" / command) if "/" not in str(command) else str(command)
+    environment = {"PATH": os.environ["PATH"], "MAIL_CONFIG": str(instance.config),
+                   "LOGNAME": user, "USER": user, "HOME": "/", **(env or {})}
+    identity = {}
+    if IS_ROOT and user != "root":
+        entry = pwd.getpwnam(user)
+        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    done = subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True,
+                          timeout=timeout, env=environment, cwd=cwd, **identity,
+                          text=not isinstance(stdin, bytes))
+    if check and done.returncode != 0:
+        raise AssertionError(f"{command} {arguments} as {user} gave {done.returncode}: "
+                             f"{done.stdout!r} {done.stderr!r}\n{instance.log()[-2000:]}")
+    return done
