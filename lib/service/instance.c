@@ -112,14 +112,6 @@ bool instance_owner(const struct conf *c, struct instance_owner *out, struct err
     if (!check_exists(group != NULL, "setgid_group", name, "groupadd --system", e))
         return false;
     out->setgid_gid = group->gr_gid;
-    if (out->setgid_gid == out->gid) {
-        error_set(
-            e, "5.3.5",
-            "main.cf: group %s of setgid_group is the group of mail_owner %s: it must "
-            "be a group of its own",
-            name, conf_cstr(c, P_mail_owner));
-        return false;
-    }
     return true;
 }
 
