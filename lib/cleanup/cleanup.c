@@ -143,10 +143,8 @@ void cleanup_set_filter(struct cleanup *c, struct view filter)
 
 void cleanup_set_redirect(struct cleanup *c, struct view address)
 {
-    arena_reset(c->scratch);
-    struct view mapped =
-        rewrite_address(c->setup->rewrite, REWRITE_LOCAL, address, c->scratch);
-    c->envelope.redirect = arena_dup(c->arena, mapped);
+    address = rewrite_address(c->setup->rewrite, REWRITE_LOCAL, address, c->arena);
+    c->envelope.redirect = arena_dup(c->arena, address);
 }
 
 void cleanup_set_hold(struct cleanup *c, struct view reason)
