@@ -294,7 +294,7 @@ enum table_result rules_get(struct rules *r, struct view key, struct arena *a,
     s->text = key;
     s->has_address = false;
     if (r->engine->prepare)
-        r->engine->prepare(s);
+        r->engine->prepare(s, a);
     for (size_t i = 0; i < r->n; i++) {
         const struct rule *rule = &r->items[i];
         if (rule->kind == RULE_ENDIF)

@@ -28,7 +28,7 @@ struct rules_engine {
     bool (*take)(struct view *rest, struct arena *a, void **compiled, size_t *groups,
                  struct error *e);
     /* Look once at the subject before the rules; NULL: nothing to do. */
-    void (*prepare)(struct rules_subject *s);
+    void (*prepare)(struct rules_subject *s, struct arena *a);
     /* May the pattern's text be followed by $number? */
     bool substitutes;
     bool (*match)(const void *compiled, struct rules_subject *s);

@@ -21,8 +21,9 @@ static bool take_network(struct view *rest, struct arena *a, void **compiled,
     return true;
 }
 
-static void prepare_address(struct rules_subject *s)
+static void prepare_address(struct rules_subject *s, struct arena *a)
 {
+    (void)a;
     s->has_address = net_address_parse(s->text, 0, &s->address);
 }
 

@@ -64,6 +64,12 @@ static bool take_regexp(struct view *rest, struct arena *a, void **compiled,
     return true;
 }
 
+/* regexec keeps to the length that it is told, but checkers of memory want the NUL. */
+static void prepare_text(struct rules_subject *s, struct arena *a)
+{
+    s->text = arena_dup(a, s->text);
+}
+
 static bool match_regexp(const void *compiled, struct rules_subject *s)
 {
     const struct compiled *c = compiled;
@@ -71,8 +77,7 @@ static bool match_regexp(const void *compiled, struct rules_subject *s)
 
     /* REG_STARTEND: the subject has a length, not a NUL. */
     found[0] = (regmatch_t){0, (regoff_t)s->text.n};
-    if (regexec(&c->regex, s->text.n > 0 ? s->text.p : "", c->groups, found,
-                REG_STARTEND) != 0)
+    if (regexec(&c->regex, s->text.p, c->groups, found, REG_STARTEND) != 0)
         return false;
     s->n_groups = c->groups;
     for (size_t i = 0; i < c->groups; i++)
@@ -95,6 +100,7 @@ const struct rules_engine rules_engine_regexp = {
     .name = "regexp map",
     .take = take_regexp,
     .substitutes = true,
+    .prepare = prepare_text,
     .match = match_regexp,
     .free = free_regexp,
 };
