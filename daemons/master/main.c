@@ -276,5 +276,5 @@ int main(int argc, char **argv)
     loop_on_signal(SIGUSR1, on_logrotate, NULL);
     fiber_spawn("start", start_fiber, &o);
     loop_run();
-    return 0;
+    _exit(0); /* fibers are dropped where they wait */
 }

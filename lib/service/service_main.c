@@ -90,6 +90,7 @@ static void drop_privileges(struct service_run *r, struct error *e)
         service_fail(e);
 }
 
+/* Declared to return, for callers; ends the process. */
 int service_main(int argc, char **argv, const struct service_program *program)
 {
     struct service_run *r = &service_self;
@@ -113,5 +114,9 @@ int service_main(int argc, char **argv, const struct service_program *program)
     start_debugger(r);
     drop_privileges(r, &e);
     enter_sandbox(r, &e);
-    return service_run(r);
+    int status = service_run(r);
+    /* Fibers that still wait are dropped where they stand; nothing that matters is at
+     * their ends. */
+    (void)fflush(NULL);
+    _exit(status);
 }

@@ -25,6 +25,7 @@ struct service_run {
     struct ipc *status;          /* to master; NULL when started by hand */
     struct listener **listeners; /* one per socket that program->session serves */
     struct list sessions;        /* of struct service_session */
+    struct list old_confs;       /* of struct old_conf: replaced by reloads */
     struct waitq changed;        /* a session ended, or retirement began */
     uint64_t total_sessions, max_use;
     int64_t idle_since;

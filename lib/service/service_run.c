@@ -12,6 +12,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+struct old_conf {
+    struct list_link link;
+    const struct conf *conf;
+    int64_t replaced; /* when; monotonic */
+};
+
 /* One connection under way. */
 struct service_session {
     struct list_link link;
@@ -185,6 +191,25 @@ static void on_signal(int signo, void *arg)
 
 /* --- orders of master --- */
 
+/* A replaced configuration stays readable for an hour, since what is under way may still
+ * point into it; then the next reload frees it. */
+static void keep_old_conf(struct service_run *r, const struct conf *c)
+{
+    enum { KEEP_SECONDS = 3600 };
+    struct old_conf *fresh = NEW(struct old_conf);
+
+    LIST_FOR_EACH_SAFE (struct old_conf, old, &r->old_confs, link) {
+        if (old->replaced + KEEP_SECONDS * CLOCK_SECOND > clock_mono())
+            continue;
+        list_remove(&old->link);
+        conf_free((struct conf *)(uintptr_t)old->conf);
+        memory_free(old);
+    }
+    fresh->conf = c;
+    fresh->replaced = clock_mono();
+    list_append(&r->old_confs, &fresh->link);
+}
+
 /* The configuration changed: take it over, or make room for a process that has it. */
 static void take_reload(struct service_run *r)
 {
@@ -201,8 +226,10 @@ static void take_reload(struct service_run *r)
     }
     const struct conf *old = r->s.conf;
     r->s.conf = fresh;
-    if (r->s.program->reload(&r->s, fresh, &e))
-        return; /* the old one stays readable: sessions may still point into it */
+    if (r->s.program->reload(&r->s, fresh, &e)) {
+        keep_old_conf(r, old);
+        return;
+    }
     log_warning("reload: %s; the old configuration stays", error_cstr(&e));
     r->s.conf = old;
     conf_free(fresh);
@@ -279,6 +306,7 @@ int service_run(struct service_run *r)
     if (r->status_fd >= 0)
         r->status = ipc_open(r->status_fd);
     list_init(&r->sessions);
+    list_init(&r->old_confs);
     WAITQ_INIT(&r->changed);
     r->listeners = memory_alloc_array(r->s.n_sockets + 1, sizeof(struct listener *));
     r->idle_since = clock_mono();
