@@ -203,16 +203,10 @@ void conf_check(const struct conf *c, const struct master_cf *m, struct arena *a
                 struct conf_notes *out)
 {
     struct checker k = {.c = c, .m = m, .arena = a, .out = out};
-    const struct conf_notes *notes = conf_load_notes(c);
 
     *out = (struct conf_notes){.n = 0};
     k.path = arena_printf(a, "%s/main.cf", conf_directory(c)).p;
     k.used = collect_used(c, m);
-    for (size_t i = 0; i < notes->n; i++) {
-        found(&k, k.path, 0, "%s", notes->items[i].text);
-        memcpy(out->items[out->n - 1].place, notes->items[i].place,
-               sizeof notes->items[i].place);
-    }
     for (size_t i = 0; i < conf_entry_count(c); i++)
         check_name(&k, conf_entry(c, i)->name, k.path, conf_entry(c, i)->line);
     check_overrides(&k);

@@ -1,7 +1,7 @@
 /* conf_check - what a careful reader finds in main.cf and master.cf
  *
  * For `diligence check` and postconf: misspelt and unused names, settings without
- * effect, entries that override others.  Nothing here suspends; it reads no other file.
+ * effect.  What the reader itself noticed is in conf_load_notes().  Nothing here suspends; it reads no other file.
  */
 #ifndef CONF_CONF_CHECK_H
 #define CONF_CONF_CHECK_H

@@ -165,8 +165,12 @@ static void test_s137_t5_misspelt(void **state)
                    "unknown parameter `mynetwroks', did you mean `mynetworks'?");
     assert_finding("purple = yes\n", "/cf/main.cf:1",
                    "unknown parameter `purple', and nothing uses it");
-    assert_finding("biff = no\nbiff = yes\n", "/cf/main.cf:2",
-                   "overriding earlier entry: biff=no");
+    struct conf *c = load("biff = no\nbiff = yes\n");
+    assert_int_equal(conf_load_notes(c)->n, 1);
+    assert_string_equal(conf_load_notes(c)->items[0].text,
+                        "overriding earlier entry: biff=no");
+    assert_string_equal(conf_load_notes(c)->items[0].place, "/cf/main.cf:2");
+    conf_free(c);
 }
 
 static void test_used_names(void **state)

@@ -148,13 +148,9 @@ static bool copy_old(struct job *j, int to)
 
 static mode_t wanted_mode(const struct job *j)
 {
-    mode_t mask;
-
     if (j->owner.st_ino != 0 && (j->flags & INDEXED_OWN_MODE) == 0)
-        return j->owner.st_mode & 0666;
-    mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
+        return 0600 | (j->owner.st_mode & 0044);
+    return 0644;
 }
 
 /* Make the temporary file with its owner and permissions. */
@@ -201,6 +197,11 @@ static bool put_entry(struct view key, struct view value, unsigned line, void *a
     bool replace = (j->flags & INDEXED_REPLACE) != 0;
     enum index_put result;
 
+    if ((j->flags & INDEXED_UTF8) && (!view_is_utf8(key) || !view_is_utf8(value))) {
+        log_warning("%s, line %u: non-UTF-8 input \"%.*s\" -- ignoring this line",
+                    j->text_path, line, VIEW_FMT(key));
+        return true;
+    }
     arena_reset(j->arena);
     result = j->format->put(j->writer, stored(j, key, true), stored(j, value, false),
                             replace, j->e);

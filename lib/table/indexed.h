@@ -22,6 +22,9 @@
         */
 #define INDEXED_FROM_STDIN 128 /* -i and "-": entries come from standard input */
 
+/* Entries that are not UTF-8 are passed over with a warning. */
+#define INDEXED_UTF8 256
+
 /* TYPE "hash", PATH "/etc/postfix/access".  Aliases have their own text syntax.  Warnings
  * about lines go to the log; false with *E when no index could be made. */
 bool indexed_build(const struct conf *c, struct view type, const char *path, bool aliases,
