@@ -216,6 +216,8 @@ static void remove_extra(struct journal *j)
 {
     while (j->n_free > FREE_KEEP) {
         struct journal_segment *s = LIST_FIRST(struct journal_segment, &j->free, link);
+        if (s == NULL)
+            return;
         struct segment_job job = {j->setup.dir, s->number, 0, s->fd, 0};
         list_remove(&s->link);
         j->n_free--;
