@@ -14,8 +14,10 @@ void draft_fake_reset(void)
 {
     str_done(&draft_fake.content);
     str_done(&draft_fake.recipients);
+    str_done(&draft_fake.senders);
     draft_fake = (struct draft_fake){.content = STR_INIT(64 << 20),
-                                     .recipients = STR_INIT(1 << 20)};
+                                     .recipients = STR_INIT(1 << 20),
+                                     .senders = STR_INIT(1 << 20)};
 }
 
 struct draft *draft_open(struct queue_link *l, struct error *e)
@@ -59,6 +61,7 @@ enum result draft_commit(struct draft *d, struct envelope *env,
              VIEW_FMT(env->message_id));
     snprintf(draft_fake.origin, sizeof draft_fake.origin, "%s",
              origin ? origin->text : "");
+    str_addf(&draft_fake.senders, "<%s>\n", draft_fake.sender);
     for (size_t i = 0; i < env->n_recipients; i++) {
         const struct recipient *r = &env->recipients[i];
         str_addf(&draft_fake.recipients, "%.*s|%.*s|%.*s|%u|%c\n", VIEW_FMT(r->address),

@@ -14,6 +14,7 @@ struct draft_fake {
     char sender[512], filter[512], redirect[512], message_id[512], origin[64];
     /* "address|original|orcpt|notify|status" of each recipient, one a line. */
     struct str recipients;
+    struct str senders; /* one a line, of all messages since the reset */
     enum result answer; /* what commit says */
     uint64_t written;   /* all content is counted, kept only below some MiB */
 };
