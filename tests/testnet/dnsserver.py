@@ -395,7 +395,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
     server.start()
-    print(f"listening {server.host}:{server.port}", flush=True)
+    sys.stdout.write(f"listening {server.host}:{server.port}\n")
+    sys.stdout.flush()
     while not stopping.wait(0.5):
         pass
     server.stop()
