@@ -1,7 +1,7 @@
 /* client - what the files of the SMTP and LMTP client share
  *
- * deliver.c has the course of one delivery: read it first.  targets.c finds the
- * hosts, connection.c connects and keeps connections for reuse, hello.c greets,
+ * deliver.c has the course of one delivery: read it first.  lib/rewrite/hosts.h finds
+ * the hosts, connection.c connects and keeps connections for reuse, hello.c greets,
  * transaction.c speaks MAIL to the final dot, content.c converts and sends the
  * message, failure.c keeps the best error of each recipient.
  */
@@ -13,7 +13,7 @@
 #include "base/list.h"
 #include "net/dns.h"
 #include "net/stream.h"
-#include "rewrite/rewrite.h"
+#include "rewrite/hosts.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
 
@@ -30,23 +30,11 @@ struct client {
     struct maps *header_checks, *mime_header_checks, *nested_header_checks, *body_checks;
     struct maps *discard_by_address;
     unsigned discard; /* EHLO keywords that we pretend not to see */
-    unsigned want;    /* DNS_WANT_... by inet_protocols */
+    struct host_search search;
     struct net_address bind4, bind6;
     bool has_bind4, has_bind6;
     struct list cached; /* connection.link, oldest first */
     bool idle_fiber_runs;
-};
-
-/* One address to try. */
-struct target {
-    struct view name; /* host name, or the literal */
-    struct net_address address;
-    unsigned preference;
-    bool is_best; /* shares the best preference: a greeting with our name is a loop */
-};
-struct targets {
-    struct target *items;
-    size_t n, cap;
 };
 
 struct connection {
@@ -89,12 +77,6 @@ struct job {
     const char *doing;          /* "sending MAIL FROM": for what was lost */
 };
 
-/* --- targets.c --- */
-/* The addresses of NEXTHOP in the order to try.  TEMPFAIL / PERMFAIL with *E when there
- * are none.  May suspend. */
-enum result targets_find(struct client *c, struct view nexthop, struct arena *a,
-                         struct targets *out, struct error *e) MUST_CHECK;
-
 /* --- connection.c --- */
 /* An idle connection to DESTINATION (any address) or to ADDRESS; NULL when there is none.
  */
@@ -102,7 +84,7 @@ struct connection *connection_take(struct client *c, struct view destination,
                                    const struct net_address *address);
 /* Connect.  NULL with *E (4.4.1 "connect to name[address]:port: reason").  May suspend.
  */
-struct connection *connection_open(struct client *c, const struct target *t,
+struct connection *connection_open(struct client *c, const struct host *t,
                                    struct view destination, struct error *e);
 /* Done with it: keep it for the next delivery, or say QUIT and close.  May suspend. */
 void connection_release(struct client *c, struct connection *k);

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-static void fill_names(struct client *c, struct connection *k, const struct target *t)
+static void fill_names(struct client *c, struct connection *k, const struct host *t)
 {
     char text[NET_ADDRESS_TEXT];
     (void)net_address_text(&t->address, text);
@@ -27,7 +27,7 @@ static void fill_names(struct client *c, struct connection *k, const struct targ
 
 /* The address to come from (smtp_bind_address, smtp_bind_address6). */
 static const struct net_address *bind_address(const struct client *c,
-                                              const struct target *t)
+                                              const struct host *t)
 {
     int family = net_address_family(&t->address);
     if (family == AF_INET && c->has_bind4)
@@ -37,7 +37,7 @@ static const struct net_address *bind_address(const struct client *c,
     return NULL;
 }
 
-struct connection *connection_open(struct client *c, const struct target *t,
+struct connection *connection_open(struct client *c, const struct host *t,
                                    struct view destination, struct error *e)
 {
     struct connection *k = NEW(struct connection);

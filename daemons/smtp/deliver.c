@@ -11,7 +11,7 @@
 
 /* A connection that greeted us, new or kept; NULL when this host is of no use (the reason
  * is in JOB). */
-static struct connection *meet(struct job *j, const struct target *t,
+static struct connection *meet(struct job *j, const struct host *t,
                                struct view destination)
 {
     struct error e = ERROR_INIT;
@@ -54,7 +54,7 @@ static void offer(struct job *j, struct connection *k)
 }
 
 /* One host, once more when a kept connection had gone stale. */
-static bool try_target(struct job *j, const struct target *t, struct view destination)
+static bool try_host(struct job *j, const struct host *t, struct view destination)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
         struct connection *k = meet(j, t, destination);
@@ -69,8 +69,8 @@ static bool try_target(struct job *j, const struct target *t, struct view destin
 }
 
 /* All hosts of DESTINATION within the limits.  LAST: nothing comes behind them. */
-static void try_targets(struct job *j, struct view destination, const struct targets *t,
-                        bool last)
+static void try_hosts(struct job *j, struct view destination, const struct hosts *t,
+                      bool last)
 {
     const struct conf *c = j->client->conf;
     int64_t sessions = conf_int(c, PARAMETER(j->client, mx_session_limit));
@@ -78,7 +78,7 @@ static void try_targets(struct job *j, struct view destination, const struct tar
     size_t n = addresses > 0 && t->n > (uint64_t)addresses ? (size_t)addresses : t->n;
     for (size_t i = 0; i < n && open_recipients(j) > 0; i++) {
         j->last_target = last && (i + 1 == n || sessions == 1);
-        if (try_target(j, &t->items[i], destination) && sessions > 0 && --sessions == 0)
+        if (try_host(j, &t->items[i], destination) && sessions > 0 && --sessions == 0)
             return;
     }
 }
@@ -96,14 +96,15 @@ static void try_kept(struct job *j, struct view destination)
 /* One destination: the next hop, or a fallback relay. */
 static void try_destination(struct job *j, struct view destination, bool last)
 {
-    struct targets targets;
+    struct hosts hosts;
     struct error e = ERROR_INIT;
     try_kept(j, destination);
     if (open_recipients(j) == 0)
         return;
     j->last_target = last;
-    if (targets_find(j->client, destination, j->delivery->arena, &targets, &e) == OK) {
-        try_targets(j, destination, &targets, last);
+    if (hosts_find(&j->client->search, destination, j->delivery->arena, &hosts, &e) ==
+        OK) {
+        try_hosts(j, destination, &hosts, last);
         return;
     }
     if (!last && strcmp(e.status, "5.4.6") != 0) {

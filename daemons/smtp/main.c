@@ -11,22 +11,6 @@
 
 #include <stdlib.h>
 
-/* Families that inet_protocols allows. */
-static unsigned wanted_families(const struct conf *c)
-{
-    struct view rest = conf_view(c, P_inet_protocols), word;
-    unsigned want = 0;
-    while (view_token(&rest, VIEW(", \t\r\n"), &word)) {
-        if (view_eq(word, VIEW("all")))
-            want |= DNS_WANT_IPV4 | DNS_WANT_IPV6;
-        else if (view_eq(word, VIEW("ipv4")))
-            want |= DNS_WANT_IPV4;
-        else if (view_eq(word, VIEW("ipv6")))
-            want |= DNS_WANT_IPV6;
-    }
-    return want ? want : DNS_WANT_IPV4;
-}
-
 static bool bind_to(const struct conf *c, enum parameter p, const char *name,
                     struct net_address *out, bool *has, struct error *e)
 {
@@ -52,7 +36,7 @@ static bool prepare(struct service *s, struct error *e)
     c->lmtp = strcmp(s->process_name, "lmtp") == 0;
     list_init(&c->cached);
     c->rewrite = rewrite_new(c->conf);
-    c->want = wanted_families(c->conf);
+    host_search_init(&c->search, c->conf, c->rewrite, c->lmtp);
     c->generic =
         maps_open(c->conf, conf_view(c->conf, PARAMETER(c, generic_maps)), TABLE_FOLD);
     c->header_checks = open_maps(c, PARAMETER(c, header_checks));
