@@ -2,7 +2,8 @@
  *
  * Usage: diligence [-Dv] [-c config_dir]
  * start|start-fg|stop|abort|reload|flush|status|check| logrotate|set-permissions.  Lines,
- * order of steps and exit statuses are those of postfix(1).
+ * order of steps and exit statuses are those of postfix(1).  Ours are: check domain NAME,
+ * lookup ADDRESS|DOMAIN..., trace [FILE]...
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "queue/queue_admin.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -181,6 +183,10 @@ static int check(const struct control *c)
 {
     struct error e = ERROR_INIT;
 
+    if (c->argc == 2 && strcmp(c->argv[0], "domain") == 0)
+        return check_domain(c, c->argv[1]);
+    if (c->argc > 0)
+        log_fatal("usage: check, or check domain NAME");
     if (!directories_create(c, &e))
         log_fatal("unable to create missing queue directories: %s", error_cstr(&e));
     directories_check(c);
@@ -234,18 +240,25 @@ static int upgrade_configuration(const struct control *c)
 static const struct verb {
     const char *name;
     int (*run)(const struct control *c);
+    int min_arguments, max_arguments;
+    bool needs_no_instance;
 } verbs[] = {
-    {"start", start},
-    {"start-fg", start_in_foreground},
-    {"stop", stop},
-    {"abort", abort_system},
-    {"reload", reload},
-    {"flush", flush},
-    {"status", status},
-    {"check", check},
-    {"logrotate", rotate_log},
-    {"set-permissions", set_permissions},
-    {"upgrade-configuration", upgrade_configuration},
+    {.name = "start", .run = start},
+    {.name = "start-fg", .run = start_in_foreground},
+    {.name = "stop", .run = stop},
+    {.name = "abort", .run = abort_system},
+    {.name = "reload", .run = reload},
+    {.name = "flush", .run = flush},
+    {.name = "status", .run = status},
+    {.name = "check", .run = check, .max_arguments = 2},
+    {.name = "logrotate", .run = rotate_log},
+    {.name = "set-permissions", .run = set_permissions},
+    {.name = "upgrade-configuration", .run = upgrade_configuration},
+    {.name = "lookup", .run = lookup, .min_arguments = 1, .max_arguments = INT_MAX},
+    {.name = "trace",
+     .run = trace_messages,
+     .max_arguments = INT_MAX,
+     .needs_no_instance = true},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -263,22 +276,9 @@ static void usage(const char *name)
 {
     log_fatal("usage: %s [-c config_dir] [-Dv] "
               "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
-              "set-permissions|upgrade-configuration",
+              "set-permissions|upgrade-configuration|check domain NAME|lookup "
+              "ADDRESS|DOMAIN...|trace [FILE]...",
               name);
-}
-
-/* Descriptors 0 to 2 must be open, or files opened later would take their place. */
-static void keep_standard_fds(void)
-{
-    struct stat st;
-
-    for (int fd = 0; fd < 3; fd++) {
-        if (fstat(fd, &st) < 0 && !freopen("/dev/null", "r+",
-                                           fd == 0   ? stdin
-                                           : fd == 1 ? stdout
-                                                     : stderr))
-            _exit(1);
-    }
 }
 
 int main(int argc, char **argv)
@@ -288,7 +288,7 @@ int main(int argc, char **argv)
     const char *directory = NULL;
     int letter;
 
-    keep_standard_fds();
+    instance_keep_standard_fds();
     umask(022);
     log_set_command("postfix/postfix-script");
     while ((letter = getopt(argc, argv, "c:Dv")) != -1) {
@@ -301,15 +301,22 @@ int main(int argc, char **argv)
         else
             usage(argv[0]);
     }
-    if (optind + 1 != argc)
+    if (optind >= argc)
         usage(argv[0]);
-    c.conf = instance_conf(directory);
     const struct verb *verb = find_verb(argv[optind]);
     if (!verb)
         log_fatal(
             "unknown command: '%s'. Usage: postfix start (or stop, reload, abort, flush, "
-            "check, status, set-permissions, upgrade-configuration, logrotate)",
+            "check, status, set-permissions, upgrade-configuration, logrotate, lookup, "
+            "trace)",
             argv[optind]);
+    c.argc = argc - optind - 1;
+    c.argv = argv + optind + 1;
+    if (c.argc < verb->min_arguments || c.argc > verb->max_arguments)
+        usage(argv[0]);
+    if (verb->needs_no_instance)
+        return verb->run(&c);
+    c.conf = instance_conf(directory);
     instance_log_command(c.conf, "postfix-script");
     if (!instance_owner(c.conf, &c.owner, &e))
         log_fatal("%s", error_cstr(&e));
