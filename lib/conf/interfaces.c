@@ -101,6 +101,25 @@ static bool is_known(const struct conf_interface *list, size_t n,
     return false;
 }
 
+/* All of 127/8 is this host's, whatever the loopback interface says: an address of it
+ * that inet_interfaces names is one of ours. */
+static void add_loopbacks(struct view interfaces, struct view protocols,
+                          struct conf_interface *list, size_t *n)
+{
+    struct view word;
+
+    while (*n < INTERFACES_MAX && conf_list_next(&interfaces, &word)) {
+        struct conf_interface *to = &list[*n];
+        if (!net_address_parse(word, 0, &to->address) ||
+            net_address_family(&to->address) != AF_INET ||
+            !net_address_is_loopback(&to->address) || !wants_family(protocols, AF_INET))
+            continue;
+        to->bits = 8;
+        if (!is_known(list, *n, to))
+            ++*n;
+    }
+}
+
 static struct conf_interface *collect(struct view interfaces, struct view protocols,
                                       size_t *n)
 {
@@ -125,6 +144,7 @@ static struct conf_interface *collect(struct view interfaces, struct view protoc
             ++*n;
     }
     freeifaddrs(all);
+    add_loopbacks(interfaces, protocols, list, n);
     return memory_resize(list, (*n + 1) * sizeof *list);
 }
 
