@@ -80,9 +80,8 @@ bool conf_resolve(struct conf *c, struct conf_value *v, struct error *e)
     c->depth++;
     ok = (v->is_set || conf_late_default(c, v, e)) && resolve_text(c, v, e);
     c->depth--;
-    if (ok)
-        v->progress = CONF_DONE;
-    else
+    v->progress = ok ? CONF_DONE : CONF_FRESH;
+    if (!ok)
         place(c, v, e);
     return ok;
 }
@@ -110,6 +109,23 @@ bool conf_append(struct view name, struct str *out, struct error *e, void *arg)
     return true;
 }
 
+/* Expand and check V; a lenient reading takes a bad value as it is written and notes why.
+ */
+static bool resolve_one(struct conf *c, struct conf_value *v, struct error *e)
+{
+    if (conf_resolve(c, v, e))
+        return true;
+    if (!c->lenient)
+        return false;
+    conf_note(c, 0, "%s", e->text);
+    memcpy(c->notes.items[c->notes.n - 1].place, e->place, sizeof e->place);
+    error_clear(e);
+    v->text = arena_dup(c->arena, v->raw);
+    v->number = 0;
+    v->progress = CONF_DONE;
+    return true;
+}
+
 static bool resolve_all(struct conf *c, struct error *e)
 {
     size_t position = 0;
@@ -117,10 +133,10 @@ static bool resolve_all(struct conf *c, struct error *e)
     void *value;
 
     for (enum parameter p = 0; p < P_COUNT; p++)
-        if (!conf_resolve(c, &c->values[p], e))
+        if (!resolve_one(c, &c->values[p], e))
             return false;
     while (hash_next(c->named, &position, &name, &value))
-        if (!conf_resolve(c, value, e))
+        if (!resolve_one(c, value, e))
             return false;
     return true;
 }
@@ -152,12 +168,14 @@ void conf_free(struct conf *c)
     memory_free(c);
 }
 
-bool conf_load_text(const char *directory, struct view text, const char *const *overrides,
-                    size_t n, struct conf **out, struct error *e)
+/* Both ways to load. */
+static bool load(const char *directory, struct view text, const char *const *overrides,
+                 size_t n, bool lenient, struct conf **out, struct error *e)
 {
     struct conf *c = conf_new(directory);
     bool ok = conf_read_text(c, text, e);
 
+    c->lenient = lenient;
     for (size_t i = 0; ok && i < n; i++)
         ok = conf_read_override(c, overrides[i], e);
     if (ok) {
@@ -172,8 +190,14 @@ bool conf_load_text(const char *directory, struct view text, const char *const *
     return ok;
 }
 
-bool conf_load(const char *directory, const char *const *overrides, size_t n,
-               struct conf **out, struct error *e)
+bool conf_load_text(const char *directory, struct view text, const char *const *overrides,
+                    size_t n, struct conf **out, struct error *e)
+{
+    return load(directory, text, overrides, n, false, out, e);
+}
+
+static bool load_file(const char *directory, const char *const *overrides, size_t n,
+                      bool lenient, struct conf **out, struct error *e)
 {
     struct str path = STR_INIT(4096), text = STR_INIT(CONF_FILE_MAX);
     bool ok;
@@ -181,10 +205,22 @@ bool conf_load(const char *directory, const char *const *overrides, size_t n,
     *out = NULL;
     str_addf(&path, "%s/main.cf", directory);
     ok = lines_read_file(str_cstr(&path), &text, e) &&
-         conf_load_text(directory, str_view(&text), overrides, n, out, e);
+         load(directory, str_view(&text), overrides, n, lenient, out, e);
     str_done(&path);
     str_done(&text);
     return ok;
+}
+
+bool conf_load(const char *directory, const char *const *overrides, size_t n,
+               struct conf **out, struct error *e)
+{
+    return load_file(directory, overrides, n, false, out, e);
+}
+
+bool conf_load_lenient(const char *directory, const char *const *overrides, size_t n,
+                       struct conf **out, struct error *e)
+{
+    return load_file(directory, overrides, n, true, out, e);
 }
 
 const char *conf_directory(const struct conf *c)

@@ -35,6 +35,10 @@ bool conf_load(const char *directory, const char *const *overrides, size_t n,
 /* The same with TEXT in place of the file: tests, and "" gives the defaults. */
 bool conf_load_text(const char *directory, struct view text, const char *const *overrides,
                     size_t n, struct conf **out, struct error *e) MUST_CHECK;
+/* As conf_load, but values that cannot be used are taken as they are written, with one
+ * note each: for postconf and `diligence check`, which show what is wrong. */
+bool conf_load_lenient(const char *directory, const char *const *overrides, size_t n,
+                       struct conf **out, struct error *e) MUST_CHECK;
 void conf_free(struct conf *c);
 const char *conf_directory(const struct conf *c);
 

@@ -36,7 +36,8 @@ struct conf {
     size_t cap_notes;
     struct conf_interface *interfaces; /* NULL until asked for */
     size_t n_interfaces;
-    int depth; /* of references while expanding */
+    bool lenient; /* bad values are noted, not refused */
+    int depth;    /* of references while expanding */
 };
 
 /* Expand and check V, and what it refers to.  *E with place. */
