@@ -184,19 +184,6 @@ static void check_user(const struct conf *c)
     str_done(&name);
 }
 
-/* Descriptors 0 to 2 must be there, or the queue file would take their place. */
-static void keep_standard_fds(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd < 3);
-    if (fd < 0)
-        _exit(EX_OSERR);
-    close(fd);
-}
-
 static const char *parse_options(int argc, char **argv)
 {
     const char *directory = NULL;
@@ -223,7 +210,7 @@ int main(int argc, char **argv)
 {
     struct error e = ERROR_INIT;
 
-    keep_standard_fds();
+    instance_keep_standard_fds();
     umask(022);
     log_set_command("postdrop");
     const struct conf *c = instance_conf(parse_options(argc, argv));

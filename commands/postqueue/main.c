@@ -265,6 +265,7 @@ int main(int argc, char **argv)
 {
     struct request r = {.mode = MODE_NONE};
 
+    instance_keep_standard_fds();
     log_set_command("postqueue");
     parse_options(&r, argc, argv);
     r.conf = instance_conf(r.directory);

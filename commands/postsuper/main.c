@@ -8,6 +8,7 @@
 #include "queue/queue_admin.h"
 #include "service/instance.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -47,15 +48,28 @@ static const struct action *find_action(int letter)
 }
 
 /* Messages that pickup has not taken yet are files in maildrop/. */
-static uint64_t delete_from_maildrop(struct view id)
+static uint64_t delete_from_maildrop(struct view wanted)
 {
-    char path[sizeof "maildrop/" + QUEUE_ID_MAX];
-    struct queue_id parsed;
+    DIR *d = opendir("maildrop");
+    struct dirent *entry;
+    struct queue_id id;
+    uint64_t count = 0;
 
-    if (!queue_id_parse(id, &parsed))
-        return 0;
-    snprintf(path, sizeof path, "maildrop/%s", parsed.text);
-    return unlink(path) == 0;
+    if (!d)
+        log_warning("open directory maildrop: %s", strerror(errno));
+    while (d && (entry = readdir(d))) {
+        bool is_meant =
+            view_eq(wanted, VIEW("ALL")) || view_eq(wanted, view_of(entry->d_name));
+        if (!is_meant || !queue_id_parse(view_of(entry->d_name), &id))
+            continue;
+        if (unlinkat(dirfd(d), id.text, 0) == 0)
+            count++;
+        else if (errno != ENOENT)
+            log_warning("remove file maildrop/%s: %s", id.text, strerror(errno));
+    }
+    if (d)
+        closedir(d);
+    return count;
 }
 
 /* One request about QUEUE (NULL: any). */
@@ -212,6 +226,7 @@ int main(int argc, char **argv)
     struct job job = {.failed = false};
     bool wants_repair;
 
+    instance_keep_standard_fds();
     umask(077);
     log_set_command("postsuper");
     job.conf = instance_conf(read_options(argc, argv, &wants_repair));

@@ -297,6 +297,7 @@ int main(int argc, char **argv)
     struct request r = {
         .mode = MODE_SEND, .arena = arena_new(), .full_name = getenv("NAME")};
 
+    instance_keep_standard_fds();
     umask(022);
     log_set_command("sendmail");
     take_personality(&r, argv[0]);

@@ -32,11 +32,18 @@ static void flush_content(struct content *c)
     c->used = 0;
 }
 
+__attribute__((noreturn)) static void too_big(void)
+{
+    const struct passwd *user = getpwuid(getuid());
+
+    fatal(EX_UNAVAILABLE, "%s(%ld): message file too big",
+          user ? user->pw_name : "unknown", (long)getuid());
+}
+
 static void add_content(struct content *c, struct view v)
 {
     if (v.n > c->limit - c->size)
-        fatal(EX_UNAVAILABLE, "%s(%ld): message file too big",
-              getlogin() ? getlogin() : "uid", (long)getuid());
+        too_big();
     while (v.n > 0) {
         struct view piece = view_sub(v, 0, sizeof c->buffer - c->used);
         memcpy(c->buffer + c->used, piece.p, piece.n);

@@ -235,17 +235,20 @@ static void open_log(const struct conf *c, const struct options *o, struct error
                     isatty(STDERR_FILENO)); /* until the terminal is left */
 }
 
-static void read_setup(const struct options *o, struct error *e)
+__attribute__((returns_nonnull)) static struct setup *read_setup(const struct options *o,
+                                                                 struct error *e)
 {
     const char *directory = instance_directory(o->directory, e);
 
     if (!directory)
         log_fatal("%s", error_cstr(e));
     master.directory = memory_cstr(directory);
-    master.setup = setup_load(directory, e);
-    if (!master.setup)
+    struct setup *setup = setup_load(directory, e);
+    if (!setup)
         log_fatal("%s", error_cstr(e));
-    master.libexec = memory_cstr(instance_libexec(master.setup->conf));
+    master.libexec = memory_cstr(instance_libexec(setup->conf));
+    master.setup = setup;
+    return setup;
 }
 
 int main(int argc, char **argv)
@@ -258,14 +261,14 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     parse_options(&o, argc, argv);
     go_to_background(&o);
-    read_setup(&o, &e);
+    struct setup *setup = read_setup(&o, &e);
     list_init(&master.leaving);
-    instance_enter(master.setup->conf);
+    instance_enter(setup->conf);
     if (o.is_test)
-        test_lock(master.setup->conf);
-    open_log(master.setup->conf, &o, &e);
-    take_lock(master.setup->conf);
-    if (!endpoints_open(master.setup, NULL, &e))
+        test_lock(setup->conf);
+    open_log(setup->conf, &o, &e);
+    take_lock(setup->conf);
+    if (!endpoints_open(setup, NULL, &e))
         log_fatal("%s", error_cstr(&e));
     log_also_stderr(false);
     leave_terminal(&o);

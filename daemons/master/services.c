@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "master.h"
 
+#include <assert.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,7 +75,7 @@ static const char *type_name(enum service_type type)
 static char **make_argv(const struct master_service *line, const char *directory)
 {
     enum { FIXED = 16 };
-    size_t verbose = (size_t)(line->verbose + master.verbose);
+    size_t verbose = (size_t)line->verbose + (size_t)master.verbose;
     char **argv = memory_alloc_array(
         FIXED + verbose + 2 * line->n_overrides + line->n_args, sizeof *argv);
     size_t n = 0;
@@ -119,10 +120,11 @@ static void set_limits(const struct conf *c, const struct master_service *line,
     uint64_t sessions = (uint64_t)conf_int(c, P_sessions_per_process);
     uint64_t clients = limit ? limit : (uint64_t)conf_int(c, P_default_process_limit);
     if ((u->program->traits & PER_CORE) && conf_is_set(c, P_sessions_per_process) &&
-        sessions * most < clients)
+        sessions > 0 && sessions * most < clients)
         most = (clients + sessions - 1) / sessions;
     if (limit && limit < most)
         most = limit;
+    assert(most > 0);
     u->most_processes = (unsigned)most;
     u->first_processes = (unsigned)(most < per_core ? most : per_core);
     if (limit)

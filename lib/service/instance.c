@@ -62,6 +62,18 @@ const char *instance_directory(const char *given, struct error *e)
     return path;
 }
 
+void instance_keep_standard_fds(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        _exit(1);
+    close(fd);
+}
+
 const struct conf *instance_conf(const char *given)
 {
     /* A command keeps its configuration to the end; leak checkers find it here. */

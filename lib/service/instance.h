@@ -21,6 +21,9 @@
  * (alternate_config_directories, multi_instance_directories), as Postfix does.  The text
  * is absolute and static. */
 const char *instance_directory(const char *given, struct error *e) MUST_CHECK;
+/* First call of a command: descriptors 0 to 2 become open, or a file opened later would
+ * take their place. */
+void instance_keep_standard_fds(void);
 /* instance_directory() and conf_load(), and MAIL_CONFIG set for children; ends the
  * process with a line that tells why when it cannot. */
 const struct conf *instance_conf(const char *given);

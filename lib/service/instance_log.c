@@ -65,7 +65,8 @@ static void set_tag(const struct conf *c, const char *name, enum log_sink sink)
     if (!log_set_facility(conf_cstr(c, P_syslog_facility)))
         log_fatal("unknown syslog_facility: %s", conf_cstr(c, P_syslog_facility));
     log_open(tag, sink);
-    /* As in Postfix, lines of the log file carry the first label of the mail system's name. */
+    /* As in Postfix, lines of the log file carry the first label of the mail system's
+     * name. */
     struct view host = conf_view(c, P_myhostname);
     snprintf(tag, sizeof tag, "%.*s", VIEW_FMT(view_sub(host, 0, view_find(host, '.'))));
     log_set_host(tag);
