@@ -7,11 +7,8 @@
 #include "base/clock.h"
 #include "format/address.h"
 #include "format/date.h"
-#include "format/header.h"
 
-#include <errno.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LINE_MAX_BYTES 16384
 #define WIDTH          79
@@ -25,6 +22,8 @@ struct writer {
     dsn_line_fn *write_line;
     void *arg;
     struct str line, boundary;
+    struct str null_sender; /* "MAILER-DAEMON@myorigin" stands for mail from nobody */
+    struct view sender;
     const char *encoding; /* NULL, or "8bit" */
     const char *mail_name;
 };
@@ -160,14 +159,18 @@ static void explain_recipient(struct writer *w, const struct report_recipient *r
     str_done(&text);
 }
 
+/* Of the words for people: all mail may hold UTF-8 where SMTPUTF8 is on (postconf(5)
+ * smtputf8_enable). */
+static struct view text_charset(const struct writer *w)
+{
+    bool is_plain = view_eq_case(w->template->charset, VIEW("us-ascii"));
+    return is_plain && w->encoding ? VIEW("utf-8") : w->template->charset;
+}
+
 static void write_notification(struct writer *w)
 {
     begin_part(w, "Notification");
-    putf(w, "Content-Type: text/plain; charset=%.*s",
-         VIEW_FMT(w->d->original.smtputf8 &&
-                          view_eq_case(w->template->charset, VIEW("us-ascii"))
-                      ? VIEW("utf-8")
-                      : w->template->charset));
+    putf(w, "Content-Type: text/plain; charset=%.*s", VIEW_FMT(text_charset(w)));
     end_part_header(w);
     if (!w->d->for_postmaster)
         write_words(w);
@@ -182,7 +185,10 @@ static void write_message_fields(struct writer *w)
     char when[DATE_MAX];
     begin_part(w, "Delivery report");
     putf(w, "Content-Type: message/%sdelivery-status", o->smtputf8 ? "global-" : "");
-    end_part_header(w);
+    if (o->smtputf8)
+        end_part_header(w);
+    else
+        put(w, ""); /* RFC 3464 2.1: seven bits */
     putf(w, "Reporting-MTA: dns; %.*s", VIEW_FMT(conf_view(w->d->conf, P_myhostname)));
     struct str text = STR_INIT(LINE_MAX_BYTES);
     if (!view_is_empty(o->envid)) {
@@ -190,12 +196,10 @@ static void write_message_fields(struct writer *w)
         putf(w, "Original-Envelope-Id: %s", str_cstr(&text));
     }
     putf(w, "X-%s-Queue-ID: %.*s", w->mail_name, VIEW_FMT(o->queue_id));
-    if (!view_is_empty(o->sender)) {
-        str_clear(&text);
-        add_address(w, &text, o->sender);
-        putf(w, "X-%s-Sender: %s; %s", w->mail_name, address_type(w, o->sender),
-             str_cstr(&text));
-    }
+    str_clear(&text);
+    add_address(w, &text, w->sender);
+    putf(w, "X-%s-Sender: %s; %s", w->mail_name, address_type(w, w->sender),
+         str_cstr(&text));
     if (o->arrival > 0)
         putf(w, "Arrival-Date: %s", date(when, o->arrival));
     str_done(&text);
@@ -222,18 +226,18 @@ static void put_address_field(struct writer *w, const char *name, struct view ad
     str_done(&text);
 }
 
+/* As the sender gave it, or what stood in its envelope. */
 static void put_original_recipient(struct writer *w, const struct report_recipient *r)
 {
     struct str text = STR_INIT(LINE_MAX_BYTES);
     if (!view_is_empty(r->orcpt)) {
-        struct view type, rest;
         add_printable(&text, r->orcpt, w->d->original.smtputf8);
-        if (view_cut(str_view(&text), ';', &type, &rest))
-            putf(w, "Original-Recipient: %.*s; %.*s", VIEW_FMT(type),
-                 VIEW_FMT(view_trim_space(rest)));
-    } else if (differs(r)) {
-        put_address_field(w, "Original-Recipient", r->original);
+    } else if (!view_is_empty(r->original)) {
+        str_addf(&text, "%s;", address_type(w, r->original));
+        add_address(w, &text, r->original);
     }
+    if (text.n > 0)
+        putf(w, "Original-Recipient: %s", str_cstr(&text));
     str_done(&text);
 }
 
@@ -264,79 +268,13 @@ static void write_recipient_fields(struct writer *w, const struct report_recipie
                             conf_time(w->d->conf, P_maximal_queue_lifetime)));
 }
 
-/* Read LINES out of a file: gather until LF. */
-struct line_reader {
-    int fd;
-    uint64_t offset, size;
-    struct str buffer;
-    size_t taken;
-};
-
-/* The next line of the original; false at its end, or with *E set after an error. */
-static bool read_line(struct line_reader *r, struct view *line, struct error *e)
-{
-    for (;;) {
-        struct view rest = view_from(str_view(&r->buffer), r->taken);
-        size_t end = view_find(rest, '\n');
-        if (end != VIEW_NPOS || (r->offset == r->size && rest.n > 0) || rest.n >= 2048) {
-            size_t n = end != VIEW_NPOS ? end : rest.n < 2048 ? rest.n : 2048;
-            *line = view_sub(rest, 0, n);
-            r->taken += n + (end != VIEW_NPOS);
-            return true;
-        }
-        if (r->offset == r->size)
-            return false;
-        str_consume(&r->buffer, r->taken);
-        r->taken = 0;
-        size_t want = r->size - r->offset < 8192 ? (size_t)(r->size - r->offset) : 8192;
-        char *place = str_reserve(&r->buffer, want);
-        ssize_t got = place ? pread(r->fd, place, want, (off_t)r->offset) : -1;
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            error_set_errno(e, "4.3.0", "read the message to be returned");
-            r->offset = r->size;
-            return false;
-        }
-        r->buffer.n += (size_t)got;
-        r->offset += (uint64_t)got;
-    }
-}
-
-static bool copy_original(struct writer *w, bool headers_only, struct error *e)
-{
-    struct line_reader r = {.fd = w->d->original.content_fd,
-                            .size = w->d->original.content_size,
-                            .buffer = STR_INIT(32768)};
-    struct error failure = ERROR_INIT;
-    struct view line;
-    bool in_header = true, first = true;
-    while (read_line(&r, &line, &failure)) {
-        bool goes_on = line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t');
-        if (in_header && !(goes_on && !first) && header_name_length(line) == 0)
-            in_header = false;
-        if (headers_only && !in_header)
-            break;
-        first = false;
-        w->write_line(w->arg, line);
-    }
-    str_done(&r.buffer);
-    if (!error_is_set(&failure))
-        return true;
-    put(w, "");
-    put(w, "\t--- The message could not be read to its end ---");
-    if (e)
-        *e = failure;
-    return false;
-}
-
 static bool write_original(struct writer *w, struct error *e)
 {
     const struct dsn *d = w->d;
     uint64_t limit = (uint64_t)conf_int(d->conf, P_bounce_size_limit);
     bool headers_only = d->ret != DSN_RET_FULL || d->original.content_size > limit;
     bool undelivered = d->kind == DSN_FAILURE || d->kind == DSN_DELAY;
-    bool utf8 = d->original.smtputf8, ok = true;
+    bool utf8 = d->original.smtputf8;
     if (d->original.content_fd < 0)
         return true;
     str_clear(&w->line);
@@ -352,11 +290,10 @@ static bool write_original(struct writer *w, struct error *e)
         put(w, utf8 ? "Content-Type: message/global" : "Content-Type: message/rfc822");
     end_part_header(w);
     struct str sender = STR_INIT(LINE_MAX_BYTES);
-    add_address(w, &sender, d->original.sender);
+    add_address(w, &sender, w->sender);
     putf(w, "Return-Path: <%s>", str_cstr(&sender));
     str_done(&sender);
-    ok = copy_original(w, headers_only, e);
-    return ok;
+    return dsn_copy_original(&d->original, headers_only, w->write_line, w->arg, e);
 }
 
 bool dsn_is_wanted(const struct report_recipient *recipient, enum dsn_kind kind)
@@ -386,11 +323,19 @@ bool dsn_write(const struct dsn *d, dsn_line_fn *write_line, void *arg, struct e
         .arg = arg,
         .line = STR_INIT(LINE_MAX_BYTES),
         .boundary = STR_INIT(BOUNDARY_MAX),
+        .null_sender = STR_INIT(LINE_MAX_BYTES),
+        .sender = d->original.sender,
         .mail_name = conf_cstr(d->conf, P_mail_name),
     };
-    bool is_8bit =
-        d->original.is_8bit || d->original.smtputf8 || !view_is_ascii(w.template->text);
+    bool is_8bit = d->original.is_8bit || d->original.smtputf8 ||
+                   !view_is_ascii(w.template->text) ||
+                   conf_bool(d->conf, P_smtputf8_enable);
     w.encoding = is_8bit ? "8bit" : NULL;
+    if (view_is_empty(w.sender)) {
+        str_addf(&w.null_sender, "MAILER-DAEMON@%.*s",
+                 VIEW_FMT(conf_view(d->conf, P_myorigin)));
+        w.sender = str_view(&w.null_sender);
+    }
     str_addf(&w.boundary, "%.*s.%lld/%.*s", VIEW_FMT(d->new_id),
              (long long)(d->now / CLOCK_SECOND),
              VIEW_FMT(conf_view(d->conf, P_myhostname)));
@@ -404,5 +349,6 @@ bool dsn_write(const struct dsn *d, dsn_line_fn *write_line, void *arg, struct e
     putf(&w, "--%s--", str_cstr(&w.boundary));
     str_done(&w.line);
     str_done(&w.boundary);
+    str_done(&w.null_sender);
     return ok;
 }

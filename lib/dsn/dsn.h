@@ -50,6 +50,10 @@ typedef void dsn_line_fn(void *arg, struct view line);
  * the original could not be read to its end; what was written is complete and says so. */
 bool dsn_write(const struct dsn *d, dsn_line_fn *write_line, void *arg, struct error *e);
 
+/* The lines of the message, or of its header alone.  False with *E when it could not be
+ * read to its end; a line in its place says so. */
+bool dsn_copy_original(const struct dsn_original *o, bool headers_only,
+                       dsn_line_fn *write_line, void *arg, struct error *e);
 /* Fold TEXT at blanks into lines of at most WIDTH bytes, continued ones indented by
  * INDENT.  For lines that people read; long words stay whole. */
 void dsn_fold(struct view text, size_t width, size_t indent, dsn_line_fn *write_line,

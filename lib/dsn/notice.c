@@ -192,8 +192,8 @@ static void write_notice(const struct conf *c, const struct notice *n, struct vi
     if (!view_is_empty(n->reason)) {
         str_setf(&line, "Session aborted, reason: %.*s", VIEW_FMT(n->reason));
         mail_line(mail, str_view(&line));
-        mail_line(mail, VIEW(""));
     }
+    mail_line(mail, VIEW(""));
     mail_line(mail, VIEW("For other details, see the local mail logfile"));
     str_done(&line);
 }
