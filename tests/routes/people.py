@@ -65,18 +65,46 @@ def setgid_stage(directory):
     return copy
 
 
+def system_files(instance):
+    """A copy of what programs need of /etc, where main.cf lists this instance.
+
+    Set-gid commands take a configuration of the caller's choice only when the system's own
+    main.cf names it (alternate_config_directories).
+    """
+    etc = instance.directory / "system"
+    if not etc.exists():
+        (etc / "postfix").mkdir(parents=True)
+        for name in ("passwd", "group", "nsswitch.conf", "localtime", "hosts", "ld.so.cache"):
+            if os.path.exists(f"/etc/{name}"):
+                shutil.copy(f"/etc/{name}", etc / name)
+        (etc / "postfix/main.cf").write_text(
+            f"alternate_config_directories = {instance.config}\n")
+    return etc
+
+
+def as_user(user, instance, *command):
+    """COMMAND as an argument list that runs it as USER, on a system that knows INSTANCE."""
+    if not IS_ROOT or user == "root":
+        return list(map(str, command))
+    entry = pwd.getpwnam(user)
+    script = ('mount --bind "$1" /etc && shift && exec setpriv '
+              f'--reuid={entry.pw_uid} --regid={entry.pw_gid} --clear-groups "$@"')
+    return ["unshare", "--mount", "sh", "-c", script, "sh", str(system_files(instance)),
+            *map(str, command)]
+
+
+def environment_of(user, instance):
+    return {"PATH": os.environ["PATH"], "MAIL_CONFIG": str(instance.config), "LOGNAME": user,
+            "USER": user, "HOME": "/"}
+
+
 def run_as(user, instance, command, *arguments, stdin=None, check=True, timeout=30, env=None,
-           stage=STAGE, cwd="/"):
+           stage=STAGE):
     """Run a staged COMMAND as an ordinary USER, who finds the instance by MAIL_CONFIG."""
-    program = str(stage / "bin" / command) if "/" not in str(command) else str(command)
-    environment = {"PATH": os.environ["PATH"], "MAIL_CONFIG": str(instance.config),
-                   "LOGNAME": user, "USER": user, "HOME": "/", **(env or {})}
-    identity = {}
-    if IS_ROOT and user != "root":
-        entry = pwd.getpwnam(user)
-        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    done = subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True,
-                          timeout=timeout, env=environment, cwd=cwd, **identity,
+    program = stage / "bin" / command if "/" not in str(command) else command
+    done = subprocess.run(as_user(user, instance, program, *arguments), input=stdin,
+                          capture_output=True, timeout=timeout, cwd="/",
+                          env={**environment_of(user, instance), **(env or {})},
                           text=not isinstance(stdin, bytes))
     if check and done.returncode != 0:
         raise AssertionError(f"{command} {arguments} as {user} gave {done.returncode}: "

@@ -23,7 +23,7 @@ def gw(gateway):
 
 def shell(user, gw, script):
     """Run SCRIPT as USER in the maildrop directory: its exit status."""
-    return run_as(user, gw, "/bin/sh", "-c", script, check=False, cwd="/").returncode
+    return run_as(user, gw, "/bin/sh", "-c", script, check=False).returncode
 
 
 def post(gw, stage, user=CHRIS, text="Subject: secret\n\nx\n"):

@@ -18,7 +18,8 @@ import pytest
 from harness.instance import PATIENCE, STAGE, Dialogue, Instance, wait_until
 from testnet.internet import UNKNOWN_SENDER, Internet
 
-from .people import ALIASES, CHRIS, IS_ROOT, run_as, setgid_stage, user_id
+from .people import (ALIASES, CHRIS, IS_ROOT, as_user, environment_of, run_as, setgid_stage,
+                     user_id)
 
 LAN_CLIENT = "127.10.0.10"
 OUTSIDER = "127.10.0.250"
@@ -175,14 +176,11 @@ class TestLocalMail:
         """S175: mail root; Subject: test interne; coucou; a dot; Cc: empty."""
         settings = walk.gw.file("mailrc", f"set ask\nset askcc\nset dot\n"
                                 f"set sendmail={walk.stage}/bin/sendmail\n")
+        command = as_user(CHRIS, walk.gw, shutil.which("bsd-mailx"), "root")
+        environment = dict(environment_of(CHRIS, walk.gw), MAILRC=str(settings), TERM="dumb")
         pid, terminal = pty.fork()
         if pid == 0:
-            if IS_ROOT:
-                os.setgid(user_id(CHRIS))
-                os.setuid(user_id(CHRIS))
-            os.execve(shutil.which("bsd-mailx"), ["mail", "root"],
-                      {"MAILRC": str(settings), "MAIL_CONFIG": str(walk.gw.config),
-                       "HOME": "/", "USER": CHRIS, "LOGNAME": CHRIS, "TERM": "dumb"})
+            os.execvpe(command[0], command, environment)
         shown = b""
         for prompt, answer in ((b"Subject:", b"au clavier\n"), (b"au clavier", b"coucou\n.\n"),
                                (b"Cc:", b"\n")):
@@ -201,7 +199,7 @@ class TestLocalMail:
         settings = walk.gw.file("mailrc", f"set sendmail={walk.stage}/bin/sendmail\n")
         mail = shutil.which("bsd-mailx")
         run_as(CHRIS, walk.gw, mail, "-s", "du script", CHRIS, stdin="l'adresse a change\n",
-               env={"MAILRC": str(settings)})
+               env={"MAILRC": str(settings)}, stage=walk.stage)
         walk.find("du script")
         done = run_as("root" if IS_ROOT else CHRIS, walk.gw, mail, "-n", "-f",
                       walk.gw.spool / CHRIS, stdin="x\n", env={"MAILRC": "/dev/null"})
