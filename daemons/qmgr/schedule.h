@@ -53,6 +53,7 @@ struct schedule_destination {
     char dead_status[12];
     char *dead_text;   /* owned */
     int64_t warned_at; /* qmgr_clog_warn_time */
+    void *filling;     /* the caller's: a request that is being made up */
     char name[];       /* as it is looked up; NUL-terminated */
 };
 

@@ -20,7 +20,7 @@ bool feedback_parse(struct view text, struct feedback *out);
 
 struct window_limits {
     unsigned initial, limit; /* limit 0: none */
-    unsigned cohort_limit; /* 0: never dead */
+    unsigned cohort_limit;   /* 0: never dead */
     struct feedback positive, negative;
 };
 struct window {

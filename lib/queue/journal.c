@@ -63,7 +63,8 @@ static uint64_t small_record(struct journal *j, enum journal_type type, struct v
     return j->ticket;
 }
 
-uint64_t journal_mark(struct journal *j, struct view id, const uint32_t *marks, size_t n)
+static uint64_t mark(struct journal *j, struct view id, const uint32_t *marks, size_t n,
+                     bool is_tied)
 {
     uint64_t ticket = j->ticket;
     while (n > 0) {
@@ -71,11 +72,24 @@ uint64_t journal_mark(struct journal *j, struct view id, const uint32_t *marks, 
         size_t count = n < 256 ? n : 256;
         for (size_t i = 0; i < count; i++)
             part[i] = htole32(marks[i]);
+        size_t at = j->collect.n;
         ticket = small_record(j, JOURNAL_MARKS, id, part, count * sizeof part[0], false);
+        j->collect.p[at + offsetof(struct journal_record, tied)] = is_tied;
         marks += count;
         n -= count;
     }
     return ticket;
+}
+
+uint64_t journal_mark(struct journal *j, struct view id, const uint32_t *marks, size_t n)
+{
+    return mark(j, id, marks, n, false);
+}
+
+uint64_t journal_mark_tied(struct journal *j, struct view id, const uint32_t *marks,
+                           size_t n)
+{
+    return mark(j, id, marks, n, true);
 }
 
 uint64_t journal_done(struct journal *j, struct view id)
@@ -203,6 +217,16 @@ void journal_release(struct journal *j, struct journal_hold *hold)
         journal_poke_keeper(j);
 }
 
+void journal_hold_transfer(struct journal *j, struct journal_hold *from,
+                           struct journal_hold *to)
+{
+    assert(to->segment == NULL);
+    if (from->segment == NULL)
+        return;
+    hold_segment(to, from->segment);
+    journal_release(j, from);
+}
+
 const struct list *journal_oldest_holds(struct journal *j)
 {
     struct journal_segment *s = LIST_FIRST(struct journal_segment, &j->used, link);
@@ -316,7 +340,7 @@ static void keep_small_records(struct journal *j, struct journal_batch *b,
         struct view id = view_of(r.id);
         if (r.type == JOURNAL_MESSAGE && were_written)
             put_record(&fresh, JOURNAL_DONE, id, 0);
-        else if (r.type != JOURNAL_MESSAGE && r.type != JOURNAL_PAD)
+        else if (r.type != JOURNAL_MESSAGE && r.type != JOURNAL_PAD && !r.tied)
             memcpy(put_record(&fresh, r.type, id, length), b->p + at + sizeof r, length);
         at += journal_record_size(length);
     }

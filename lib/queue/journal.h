@@ -89,6 +89,13 @@ void journal_hold_current(struct journal *j, struct journal_hold *hold);
 /* Take over the place that a replay found. */
 void journal_hold_found(const struct journal_found *f, struct journal_hold *hold);
 void journal_release(struct journal *j, struct journal_hold *hold);
+/* TO, which holds nothing, holds what FROM held. */
+void journal_hold_transfer(struct journal *j, struct journal_hold *from,
+                           struct journal_hold *to);
+/* As journal_mark, for marks that count only if the message appended just before them
+ * becomes durable in the same batch. */
+uint64_t journal_mark_tied(struct journal *j, struct view id, const uint32_t *marks,
+                           size_t n);
 /* The holds of the oldest segment while it is in the way; empty list or NULL otherwise.
  */
 const struct list *journal_oldest_holds(struct journal *j);

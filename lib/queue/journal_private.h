@@ -29,7 +29,7 @@ struct journal_record { /* on disk, little endian; a payload of `length` follows
                            bytes */
     uint32_t checksum;  /* of all that follows, payload included */
     uint32_t length;
-    uint8_t type, zero[7];
+    uint8_t type, tied, zero[6]; /* tied: to the message before it */
     char id[QUEUE_ID_MAX];
 };
 _Static_assert(sizeof(struct journal_record) == 48, "as documented");

@@ -43,11 +43,11 @@ uint32_t journal_record_checksum(uint64_t sequence, const char *record, size_t l
 
 static bool is_record(const struct journal_record *r)
 {
-    static const char zero[7];
+    static const char zero[6];
     struct queue_id id;
     bool has_id = r->type != JOURNAL_PAD && r->type != JOURNAL_SERIAL;
     return r->type >= JOURNAL_PAD && r->type <= JOURNAL_SERIAL &&
-           memcmp(r->zero, zero, sizeof zero) == 0 &&
+           memcmp(r->zero, zero, sizeof zero) == 0 && r->tied <= 1 &&
            memchr(r->id, '\0', sizeof r->id) != NULL &&
            (!has_id || queue_id_parse(view_of(r->id), &id));
 }

@@ -33,6 +33,17 @@ bool queue_request_parse(struct view text, enum queue_request *out)
     return false;
 }
 
+void queue_request_log(enum queue_request request, enum queue_name from, const char *id)
+{
+    static const char *const words[QUEUE_REQUESTS] = {
+        "removed",  "placed on hold", "released from hold",
+        "requeued", "expired",        "expired"};
+    if (request == QUEUE_EXPIRE_ALL && from == QUEUE_NAME_HOLD)
+        log_info_as("postfix/postsuper", "%s: released from hold", id);
+    if (words[request])
+        log_info_as("postfix/postsuper", "%s: %s", id, words[request]);
+}
+
 bool queue_request_applies(enum queue_request request, struct view queue_name,
                            enum queue_name q)
 {

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define COPY_CHUNK (256u * 1024)
@@ -235,4 +236,26 @@ bool queue_file_store(const struct queue_dir *d, enum queue_name q, struct view 
     if (!good)
         (void)queue_dir_unlink(d, q, id);
     return good;
+}
+
+int queue_file_copy(int source, uint64_t offset, uint64_t size, const uint32_t *marks,
+                    size_t n_marks, struct error *e)
+{
+    struct arena *a = arena_new();
+    struct queue_message m;
+    int fd = -1;
+    if (queue_file_read(a, source, offset, size, &m, e) == OK) {
+        queue_marks_apply(&m.envelope, marks, n_marks);
+        queue_file_mark(&m.envelope, (char *)(uintptr_t)m.envelope_bytes.p,
+                        m.envelope_bytes.n);
+        fd = memfd_create("queue-file", MFD_CLOEXEC);
+        if (fd < 0) {
+            error_set_errno(e, "4.3.0", "make a memory file");
+        } else if (!queue_file_write(fd, source, offset, &m, e)) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    arena_free(a);
+    return fd;
 }

@@ -43,6 +43,10 @@ bool queue_file_write(int fd, int source, uint64_t offset, const struct queue_me
 bool queue_file_store(const struct queue_dir *d, enum queue_name q, struct view id,
                       int source, uint64_t offset, struct queue_message *m, int64_t time,
                       struct error *e) MUST_CHECK;
+/* The image of SIZE bytes at OFFSET of SOURCE as a new memory file with MARKS put in; -1
+ * with *E. */
+int queue_file_copy(int source, uint64_t offset, uint64_t size, const uint32_t *marks,
+                    size_t n_marks, struct error *e);
 /* Marks as the journal has them: recipients' numbers, or UINT32_MAX - i for
  * envelope_marks[i]. What is out of range is left out. */
 void queue_marks_apply(struct envelope *env, const uint32_t *marks, size_t n);

@@ -114,16 +114,23 @@ void queue_list_image(struct queue_list *l, const char *shown_as, struct view id
     arena_reset(l->arena);
 }
 
-void queue_list_file(struct queue_list *l, const char *shown_as, enum queue_name where,
-                     struct view id)
+void queue_list_file_marked(struct queue_list *l, const char *shown_as,
+                            enum queue_name where, struct view id, const uint32_t *marks,
+                            size_t n_marks)
 {
     struct stat st;
     int fd = queue_dir_open_file(l->dir, where, id, O_RDONLY);
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0)
-        queue_list_image(l, shown_as, id, fd, 0, (uint64_t)st.st_size, NULL, 0);
+        queue_list_image(l, shown_as, id, fd, 0, (uint64_t)st.st_size, marks, n_marks);
     close(fd);
+}
+
+void queue_list_file(struct queue_list *l, const char *shown_as, enum queue_name where,
+                     struct view id)
+{
+    queue_list_file_marked(l, shown_as, where, id, NULL, 0);
 }
 
 int queue_list_take(struct queue_list *l, struct error *e)

@@ -31,6 +31,9 @@ void queue_list_image(struct queue_list *l, const char *shown_as, struct view id
                       size_t n_marks);
 void queue_list_file(struct queue_list *l, const char *shown_as, enum queue_name where,
                      struct view id);
+void queue_list_file_marked(struct queue_list *l, const char *shown_as,
+                            enum queue_name where, struct view id, const uint32_t *marks,
+                            size_t n_marks);
 /* The memory file, at position 0, which is the caller's now; -1 with *E. Ends the list.
  */
 int queue_list_take(struct queue_list *l, struct error *e);

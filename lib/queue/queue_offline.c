@@ -290,7 +290,10 @@ static void control_files(struct control *c)
     }
     LIST_FOR_EACH_SAFE (struct choice, x, &c->chosen, link) {
         struct change change = change_of(c->request, x->q);
-        c->count += change_file(c->o, x->q, queue_id_view(&x->id), &change);
+        if (change_file(c->o, x->q, queue_id_view(&x->id), &change)) {
+            queue_request_log(c->request, x->q, x->id.text);
+            c->count++;
+        }
         list_remove(&x->link);
         memory_free(x);
     }
@@ -366,33 +369,14 @@ enum result queue_offline_list(const struct conf *c, int *fd, uint64_t *count,
     return good ? OK : TEMPFAIL;
 }
 
-/* The image of M as a memory file with its marks. */
-static int image_copy(struct journaled *m, struct error *e)
-{
-    struct arena *a = arena_new();
-    struct queue_message image;
-    int from = journal_hold_fd(&m->hold), fd = -1;
-    if (queue_file_read(a, from, m->hold.offset, m->hold.size, &image, e) == OK) {
-        queue_marks_apply(&image.envelope, m->marks, m->n_marks);
-        queue_file_mark(&image.envelope, (char *)(uintptr_t)image.envelope_bytes.p,
-                        image.envelope_bytes.n);
-        fd = memfd_create("queue-file", MFD_CLOEXEC);
-        if (fd >= 0 && !queue_file_write(fd, from, m->hold.offset, &image, e)) {
-            close(fd);
-            fd = -1;
-        }
-    }
-    arena_free(a);
-    return fd;
-}
-
 static int find_message(struct offline *o, struct view id, char queue_name[16],
                         struct error *e)
 {
     LIST_FOR_EACH (struct journaled, m, &o->live, link) {
         if (view_eq(queue_id_view(&m->id), id)) {
             snprintf(queue_name, 16, "incoming");
-            return image_copy(m, e);
+            return queue_file_copy(journal_hold_fd(&m->hold), m->hold.offset,
+                                   m->hold.size, m->marks, m->n_marks, e);
         }
     }
     for (int q = 0; q <= QUEUE_NAME_CORRUPT; q++) {

@@ -1,4 +1,4 @@
-/* queue_offline - queue_admin's work while no qmgr runs; private to lib/queue
+/* queue_offline - queue_admin's work while no qmgr runs; for lib/queue and qmgr
  *
  * Runs on a fiber (the journal wants one).  Takes the queue's lock.
  */
@@ -13,6 +13,8 @@
 bool queue_request_applies(enum queue_request request, struct view queue_name,
                            enum queue_name q);
 bool queue_request_parse(struct view text, enum queue_request *out);
+/* Postfix's postsuper says "ID: removed" and the like for each message. */
+void queue_request_log(enum queue_request request, enum queue_name from, const char *id);
 
 enum result queue_offline_control(const struct conf *c, enum queue_request request,
                                   const struct queue_selection *selection,

@@ -1,0 +1,481 @@
+/* control - views of the queue and changes to it: postqueue, postsuper, postcat, triggers
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "queue/queue_list.h"
+#include "queue/queue_offline.h"
+#include "run/thread.h"
+#include "transport.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define ANSWER_TIMEOUT (60 * CLOCK_SECOND)
+
+/* The queue in which M is shown. */
+static enum queue_name shown_queue(const struct message *m)
+{
+    switch ((enum message_state)m->state) {
+    case MESSAGE_ACTIVE:
+        return QUEUE_NAME_ACTIVE;
+    case MESSAGE_DEFERRED:
+        return QUEUE_NAME_DEFERRED;
+    case MESSAGE_HELD:
+        return QUEUE_NAME_HOLD;
+    case MESSAGE_WAITING:
+        return m->has_file && m->where == QUEUE_NAME_DEFERRED ? QUEUE_NAME_DEFERRED
+                                                              : QUEUE_NAME_INCOMING;
+    case MESSAGE_COMMITTING:
+    case MESSAGE_LEAVING:
+    case MESSAGE_MISSING:
+        break;
+    }
+    return QUEUE_NAMES; /* not to be seen */
+}
+
+/* --- all messages, as they are now --- */
+
+struct sight {
+    struct queue_id id;
+    enum queue_name shown, where;
+    bool has_file;
+    int fd; /* of the journal segment */
+    uint32_t offset, size;
+    uint32_t *marks;
+    size_t n_marks;
+};
+
+struct snapshot {
+    struct qmgr *q;
+    struct sight *items;
+    size_t n;
+    struct arena *arena;
+    struct queue_list list;
+    struct view site;
+    int fd;
+    struct error error;
+};
+
+/* Marks that the image on disk does not have yet. */
+static void copy_marks(struct snapshot *s, struct sight *x, const struct message *m)
+{
+    const struct work *w = m->work;
+    size_t n = w          ? w->image.envelope.n_recipients + ENVELOPE_N_MARKS
+               : m->marks ? m->marks[0]
+                          : 0;
+    if (n == 0)
+        return;
+    x->marks = arena_alloc_array(s->arena, n, sizeof *x->marks);
+    if (w == NULL) {
+        memcpy(x->marks, m->marks + 1, n * sizeof *x->marks);
+        x->n_marks = n;
+        return;
+    }
+    for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
+        if (w->image.envelope.recipients[i].status == RECIPIENT_DONE)
+            x->marks[x->n_marks++] = (uint32_t)i;
+    for (uint32_t i = 0; i < ENVELOPE_N_MARKS; i++)
+        if (w->image.envelope.flags & envelope_marks[i])
+            x->marks[x->n_marks++] = UINT32_MAX - i;
+}
+
+static void see(struct snapshot *s, const struct message *m)
+{
+    enum queue_name shown = shown_queue(m);
+    if (shown == QUEUE_NAMES || (!m->has_file && m->hold.segment == NULL))
+        return;
+    struct sight *x = &s->items[s->n++];
+    snprintf(x->id.text, sizeof x->id.text, "%s", m->id);
+    x->shown = shown;
+    x->where = (enum queue_name)m->where;
+    x->has_file = m->has_file;
+    x->fd = m->has_file ? -1 : journal_hold_fd(&m->hold);
+    x->offset = m->hold.offset;
+    x->size = m->hold.size;
+    copy_marks(s, x, m);
+}
+
+static struct snapshot *snapshot_new(struct qmgr *q, size_t n)
+{
+    struct snapshot *s = NEW(struct snapshot);
+    s->q = q;
+    s->arena = arena_new();
+    s->fd = -1;
+    s->items = memory_alloc_array(n + 1, sizeof *s->items);
+    return s;
+}
+
+static struct snapshot *snapshot_take(struct qmgr *q)
+{
+    struct snapshot *s = snapshot_new(q, q->n_messages);
+    for (size_t i = 0; i < q->n_buckets; i++)
+        for (const struct message *m = q->buckets[i]; m; m = m->next)
+            see(s, m);
+    return s;
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+    arena_free(s->arena);
+    memory_free(s->items);
+    memory_free(s);
+}
+
+/* --- listing --- */
+
+static int compare(const void *a, const void *b)
+{
+    const struct sight *x = a, *y = b;
+    return x->shown != y->shown ? (int)x->shown - (int)y->shown
+                                : strcmp(x->id.text, y->id.text);
+}
+
+static void list_work(void *arg)
+{
+    struct snapshot *s = arg;
+    if (s->n > 0)
+        qsort(s->items, s->n, sizeof *s->items, compare);
+    if (!queue_list_open(&s->list, &s->q->dir, &s->error))
+        return;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct sight *x = &s->items[i];
+        struct view id = queue_id_view(&x->id);
+        if (x->has_file)
+            queue_list_file_marked(&s->list, queue_name_text(x->shown), x->where, id,
+                                   x->marks, x->n_marks);
+        else if (journal_image_is(x->fd, x->offset, id))
+            queue_list_image(&s->list, queue_name_text(x->shown), id, x->fd, x->offset,
+                             x->size, x->marks, x->n_marks);
+    }
+    s->fd = queue_list_take(&s->list, &s->error);
+}
+
+static struct ipc_message *refusal(struct arena *a, const char *status, const char *text)
+{
+    struct ipc_message *m = ipc_message_new(a, IPC_ERROR);
+    ipc_put_cstr(m, IPC_ATTR_STATUS, status[0] ? status : "4.3.0");
+    ipc_put_cstr(m, IPC_ATTR_TEXT, text);
+    return m;
+}
+
+static struct ipc_message *answer_list(struct qmgr *q, struct arena *a, int *fd)
+{
+    struct ipc_message *m;
+    struct snapshot *s = snapshot_take(q);
+    thread_run(list_work, s);
+    if (s->fd < 0) {
+        m = refusal(a, s->error.status, s->error.text);
+    } else {
+        m = ipc_message_new(a, IPC_QUEUE_LIST_IS);
+        ipc_put_u64(m, IPC_ATTR_COUNT, s->list.count);
+        ipc_put_fd(m, s->fd);
+        *fd = s->fd;
+    }
+    snapshot_free(s);
+    return m;
+}
+
+/* --- reading one message --- */
+
+static void read_work(void *arg)
+{
+    struct snapshot *s = arg;
+    const struct sight *x = &s->items[0];
+    struct view id = queue_id_view(&x->id);
+    if (x->has_file)
+        s->fd = queue_dir_open_file(&s->q->dir, x->where, id, O_RDONLY);
+    else if (journal_image_is(x->fd, x->offset, id))
+        s->fd =
+            queue_file_copy(x->fd, x->offset, x->size, x->marks, x->n_marks, &s->error);
+}
+
+static struct ipc_message *answer_read(struct qmgr *q, struct arena *a, struct view id,
+                                       int *fd)
+{
+    struct snapshot *s = snapshot_new(q, 1);
+    struct message *m = message_find(q, id);
+    struct queue_id parsed;
+    enum queue_name shown = QUEUE_NAME_CORRUPT;
+    if (m)
+        see(s, m);
+    if (s->n > 0) {
+        shown = s->items[0].shown;
+        thread_run(read_work, s);
+    } else if (queue_id_parse(id, &parsed)) { /* damaged ones are not in memory */
+        s->fd = queue_dir_open_file(&q->dir, QUEUE_NAME_CORRUPT, id, O_RDONLY);
+    }
+    *fd = s->fd;
+    snapshot_free(s);
+    if (*fd < 0)
+        return refusal(a, "5.0.0", "no such message in the queue");
+    struct ipc_message *answer = ipc_message_new(a, IPC_QUEUE_READ_IS);
+    ipc_put_cstr(answer, IPC_ATTR_QUEUE_NAME, queue_name_text(shown));
+    ipc_put_fd(answer, *fd);
+    return answer;
+}
+
+/* --- changes --- */
+
+/* M stops being delivered; what runs is waited for by its pass. */
+static void abort_pass(struct qmgr *q, struct message *m)
+{
+    struct work *w = m->work;
+    if (m->state != MESSAGE_ACTIVE || w == NULL || w->is_finishing)
+        return;
+    w->is_aborted = true;
+    transport_withdraw(w);
+    if (w->running == 0)
+        finish_work(q, w);
+}
+
+static bool is_busy(const struct message *m)
+{
+    return m->state == MESSAGE_ACTIVE || m->is_parking || m->users > 0;
+}
+
+static void delete_message(struct qmgr *q, struct message *m)
+{
+    if (!is_busy(m)) {
+        finish_remove(q, m, true);
+        return;
+    }
+    m->wants_delete = true;
+    abort_pass(q, m);
+}
+
+/* May suspend. */
+static bool hold_message(struct qmgr *q, struct message *m)
+{
+    struct error e = ERROR_INIT;
+    if (is_busy(m)) {
+        m->wants_hold = true;
+        abort_pass(q, m);
+        return true;
+    }
+    active_forget(q, m);
+    list_remove(&m->link);
+    heap_remove(&q->retry, &m->retry);
+    m->state = MESSAGE_HELD;
+    message_hold(m);
+    bool good = park_message(q, m, QUEUE_NAME_HOLD, clock_wall(), &e);
+    bool is_gone = m->is_gone;
+    if (!good && !is_gone) {
+        log_warning("%s: hold: %s", m->id, error_cstr(&e));
+        active_defer(q, m, clock_wall() + q->set.retry.minimal);
+    }
+    message_release(m);
+    return good;
+}
+
+/* Out of hold/ and due now.  May suspend. */
+static bool release_message(struct qmgr *q, struct message *m)
+{
+    struct error e = ERROR_INIT;
+    if (m->state != MESSAGE_HELD)
+        return false;
+    message_hold(m);
+    bool good = park_message(q, m, QUEUE_NAME_DEFERRED, clock_wall(), &e);
+    if (!good)
+        log_warning("%s: release: %s", m->id, error_cstr(&e));
+    else if (!m->is_gone)
+        active_enqueue(q, m, false);
+    message_release(m);
+    active_poke(q);
+    return good;
+}
+
+static void try_now(struct qmgr *q, struct message *m)
+{
+    m->is_flushed = true;
+    if (m->state == MESSAGE_DEFERRED)
+        active_enqueue(q, m, false);
+    active_poke(q);
+}
+
+/* May suspend. */
+static bool change_message(struct qmgr *q, struct message *m, enum queue_request request)
+{
+    bool was_held = m->state == MESSAGE_HELD;
+    switch (request) {
+    case QUEUE_DELETE:
+        delete_message(q, m);
+        return true;
+    case QUEUE_HOLD:
+        return hold_message(q, m);
+    case QUEUE_RELEASE:
+        return release_message(q, m);
+    case QUEUE_REQUEUE:
+        message_mark(q, m, JOURNAL_MARK_REQUEUE);
+        abort_pass(q, m);
+        if (was_held)
+            return release_message(q, m);
+        try_now(q, m);
+        return true;
+    case QUEUE_EXPIRE:
+        message_mark(q, m, JOURNAL_MARK_FORCED_EXPIRE);
+        return true;
+    case QUEUE_EXPIRE_ALL:
+        message_mark(q, m, JOURNAL_MARK_FORCED_EXPIRE);
+        return !was_held || release_message(q, m);
+    case QUEUE_FLUSH:
+    case QUEUE_FLUSH_ID:
+    case QUEUE_FLUSH_SITE:
+    case QUEUE_REQUESTS:
+        break;
+    }
+    try_now(q, m);
+    return true;
+}
+
+static bool has_site(const struct envelope *env, struct view site)
+{
+    for (size_t i = 0; i < env->n_recipients; i++) {
+        struct view local, domain;
+        if (env->recipients[i].status == RECIPIENT_PENDING &&
+            view_rcut(env->recipients[i].address, '@', &local, &domain) &&
+            view_eq_case(domain, site))
+            return true;
+    }
+    return false;
+}
+
+/* Drop from the snapshot what is not for the site. */
+static void site_work(void *arg)
+{
+    struct snapshot *s = arg;
+    size_t kept = 0;
+    struct arena *a = arena_new();
+    for (size_t i = 0; i < s->n; i++) {
+        struct queue_message image;
+        const struct sight *x = &s->items[i];
+        struct view id = queue_id_view(&x->id);
+        if (x->shown != QUEUE_NAME_DEFERRED)
+            continue;
+        int fd =
+            x->has_file ? queue_dir_open_file(&s->q->dir, x->where, id, O_RDONLY) : x->fd;
+        off_t size = x->has_file && fd >= 0 ? lseek(fd, 0, SEEK_END) : (off_t)x->size;
+        if (fd >= 0 && size > 0 &&
+            queue_file_read(a, fd, x->has_file ? 0 : x->offset, (uint64_t)size, &image,
+                            NULL) == OK &&
+            has_site(&image.envelope, s->site))
+            s->items[kept++] = *x;
+        if (x->has_file && fd >= 0)
+            close(fd);
+        arena_reset(a);
+    }
+    s->n = kept;
+    arena_free(a);
+}
+
+struct order {
+    enum queue_request request;
+    struct view id, site, queue_name;
+};
+
+static bool change_one(struct qmgr *q, const struct order *o, struct view id)
+{
+    struct message *m = message_find(q, id);
+    enum queue_name shown = m ? shown_queue(m) : QUEUE_NAMES;
+    if (m == NULL || shown == QUEUE_NAMES ||
+        !queue_request_applies(o->request, o->queue_name, shown))
+        return false;
+    struct queue_id kept;
+    snprintf(kept.text, sizeof kept.text, "%s", m->id);
+    if (!change_message(q, m, o->request))
+        return false;
+    queue_request_log(o->request, shown, kept.text);
+    return true;
+}
+
+/* May suspend. */
+static uint64_t change_many(struct qmgr *q, const struct order *o)
+{
+    uint64_t count = 0;
+    struct snapshot *s = snapshot_take(q);
+    s->site = o->site;
+    if (o->request == QUEUE_FLUSH_SITE)
+        thread_run(site_work, s);
+    for (size_t i = 0; i < s->n; i++) {
+        count += change_one(q, o, queue_id_view(&s->items[i].id));
+        if (i % 256 == 255)
+            fiber_yield();
+    }
+    snapshot_free(s);
+    return count;
+}
+
+static uint64_t flush_all(struct qmgr *q)
+{
+    uint64_t n = q->retry.n;
+    transports_forgive(q);
+    active_run(q, true);
+    return n;
+}
+
+static struct ipc_message *answer_control(struct qmgr *q, struct arena *a,
+                                          const struct ipc_message *m, bool is_owner)
+{
+    struct order o = {.id = ipc_get_view(m, IPC_ATTR_QUEUE_ID),
+                      .site = ipc_get_view(m, IPC_ATTR_SITE),
+                      .queue_name = ipc_get_view(m, IPC_ATTR_QUEUE_NAME)};
+    if (!queue_request_parse(ipc_get_view(m, IPC_ATTR_REQUEST), &o.request)) {
+        return refusal(a, "5.5.0", "unknown request");
+    }
+    bool is_flush = o.request >= QUEUE_FLUSH;
+    if (!is_flush && !is_owner) {
+        return refusal(a, "5.7.0", "not permitted");
+    }
+    uint64_t count;
+    if (o.request == QUEUE_FLUSH)
+        count = flush_all(q);
+    else if (o.request == QUEUE_FLUSH_SITE || view_eq(o.id, VIEW("ALL")))
+        count = change_many(q, &o);
+    else
+        count = change_one(q, &o, o.id);
+    struct ipc_message *answer = ipc_message_new(a, IPC_COUNT_IS);
+    ipc_put_u64(answer, IPC_ATTR_COUNT, count);
+    return answer;
+}
+
+/* --- triggers: qmgr(8), TRIGGERS --- */
+
+static void take_trigger(struct qmgr *q, struct view letters)
+{
+    bool every = view_has(letters, 'A');
+    if (view_has(letters, 'F'))
+        transports_forgive(q);
+    if (view_has(letters, 'D') || every)
+        active_run(q, every);
+    active_poke(q); /* I and W */
+}
+
+bool control_request(struct qmgr *q, struct ipc *c, struct ipc_message *m, bool is_owner)
+{
+    struct error e = ERROR_INIT;
+    struct ipc_message *answer = NULL;
+    int fd = -1;
+    struct arena *a = arena_new();
+    enum ipc_type type = ipc_message_type(m);
+    bool good = true;
+    if (type == IPC_TRIGGER) {
+        take_trigger(q, ipc_get_view(m, IPC_ATTR_REQUEST));
+    } else if (type == IPC_QUEUE_CONTROL) {
+        answer = answer_control(q, a, m, is_owner);
+    } else if (type == IPC_QUEUE_LIST) {
+        answer = answer_list(q, a, &fd);
+    } else if (type == IPC_QUEUE_READ && is_owner) {
+        answer = answer_read(q, a, ipc_get_view(m, IPC_ATTR_QUEUE_ID), &fd);
+    } else if (type == IPC_QUEUE_READ) {
+        answer = refusal(a, "5.7.0", "not permitted");
+    } else {
+        log_warning("unexpected message %s", ipc_type_name(type));
+        good = false;
+    }
+    if (answer)
+        good = ipc_send(c, answer, clock_in(ANSWER_TIMEOUT), &e);
+    if (fd >= 0)
+        close(fd);
+    arena_free(a);
+    return good;
+}

@@ -1,0 +1,532 @@
+/* submitters - programs that bring new messages: commits in, answers out
+ *
+ * A commit's memory file is sealed, read once into the running batch of the journal and
+ * checked there like a stranger's.  Nobody is answered before the batch is on disk. Large
+ * messages become queue files at once.
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "qmgr.h"
+#include "run/thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ID_BLOCK_COUNT 1024
+#define SPILLS_MAX     256 /* nameless files that one submitter may have open */
+#define TAGS_AT_ONCE   1000
+#define ANSWER_TIMEOUT (60 * CLOCK_SECOND)
+#define ALL_SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+struct submitter {
+    struct list_link link;
+    struct qmgr *q;
+    struct ipc *ipc;
+    bool is_owner; /* of the queue, or the super-user */
+    bool wants_state, state_is_new;
+    bool is_closed;
+    struct waitq work;
+    unsigned users; /* reader, writer, commits under way; the last one frees */
+    uint64_t *committed;
+    size_t n_committed, cap_committed;
+    struct list refused; /* of struct refusal */
+    ino_t spills[SPILLS_MAX];
+    unsigned n_spills;
+    struct error error; /* of the reader's request */
+};
+
+struct refusal {
+    struct list_link link;
+    uint64_t tag;
+    struct error error;
+};
+
+/* A message in a batch that is not yet on disk. */
+struct commit {
+    struct list_link link;
+    struct submitter *from;
+    uint64_t tag, ticket;
+    struct message *m;
+};
+
+/* --- answers --- */
+
+static void submitter_release(struct submitter *s)
+{
+    if (--s->users > 0)
+        return;
+    list_remove(&s->link);
+    ipc_close(s->ipc);
+    LIST_FOR_EACH_SAFE (struct refusal, r, &s->refused, link)
+        memory_free(r);
+    memory_free(s->committed);
+    memory_free(s);
+}
+
+static void answer_committed(struct submitter *s, uint64_t tag)
+{
+    if (s->is_closed)
+        return;
+    if (s->n_committed == s->cap_committed) {
+        s->cap_committed = s->cap_committed ? 2 * s->cap_committed : 64;
+        s->committed =
+            memory_resize(s->committed, s->cap_committed * sizeof *s->committed);
+    }
+    s->committed[s->n_committed++] = tag;
+    waitq_wake_one(&s->work);
+}
+
+static void answer_refused(struct submitter *s, uint64_t tag, const struct error *e)
+{
+    s->q->count.refused++;
+    if (s->is_closed)
+        return;
+    struct refusal *r = NEW(struct refusal);
+    r->tag = tag;
+    r->error = *e;
+    list_append(&s->refused, &r->link);
+    waitq_wake_one(&s->work);
+}
+
+static bool send_committed(struct submitter *s, struct arena *a, struct error *e)
+{
+    struct ipc_message *m = ipc_message_new(a, IPC_COMMITTED);
+    size_t n = s->n_committed < TAGS_AT_ONCE ? s->n_committed : TAGS_AT_ONCE;
+    for (size_t i = 0; i < n; i++)
+        ipc_put_u64(m, IPC_ATTR_TAG, s->committed[i]);
+    s->n_committed -= n;
+    memmove(s->committed, s->committed + n, s->n_committed * sizeof *s->committed);
+    return ipc_send(s->ipc, m, clock_in(ANSWER_TIMEOUT), e);
+}
+
+static bool send_refusal(struct submitter *s, struct arena *a, struct error *e)
+{
+    struct refusal *r = CONTAINER_OF(list_pop(&s->refused), struct refusal, link);
+    struct ipc_message *m = ipc_message_new(a, IPC_REFUSED);
+    ipc_put_u64(m, IPC_ATTR_TAG, r->tag);
+    ipc_put_cstr(m, IPC_ATTR_STATUS, r->error.status[0] ? r->error.status : "4.3.0");
+    ipc_put_cstr(m, IPC_ATTR_TEXT, r->error.text);
+    memory_free(r);
+    return ipc_send(s->ipc, m, clock_in(ANSWER_TIMEOUT), e);
+}
+
+static bool send_state(struct submitter *s, struct arena *a, struct error *e)
+{
+    struct ipc_message *m = ipc_message_new(a, IPC_QUEUE_STATE);
+    s->state_is_new = false;
+    ipc_put_u64(m, IPC_ATTR_FREE_BYTES, s->q->free_bytes);
+    ipc_put_u64(m, IPC_ATTR_FLOW_DELAY, (uint64_t)s->q->flow_delay);
+    return ipc_send(s->ipc, m, clock_in(ANSWER_TIMEOUT), e);
+}
+
+/* The fiber that sends what others queue, so that a slow submitter holds up nobody else.
+ */
+static void writer(void *arg)
+{
+    struct submitter *s = arg;
+    struct arena *a = arena_new();
+    struct error e = ERROR_INIT;
+    bool good = true;
+    while (good && !s->is_closed) {
+        if (s->n_committed > 0)
+            good = send_committed(s, a, &e);
+        else if (!list_is_empty(&s->refused))
+            good = send_refusal(s, a, &e);
+        else if (s->state_is_new)
+            good = send_state(s, a, &e);
+        else
+            (void)waitq_wait(&s->work, CLOCK_NEVER);
+        arena_reset(a);
+    }
+    arena_free(a);
+    s->is_closed = true;
+    shutdown(ipc_fd(s->ipc), SHUT_RDWR); /* ends the reader too */
+    submitter_release(s);
+}
+
+void submitters_tell_state(struct qmgr *q)
+{
+    LIST_FOR_EACH (struct submitter, s, &q->submitters, link)
+        if (s->wants_state) {
+            s->state_is_new = true;
+            waitq_wake_one(&s->work);
+        }
+}
+
+/* --- commits --- */
+
+/* What a COMMIT message says. */
+struct offer {
+    struct submitter *from;
+    uint64_t tag, content_size, envelope_size, total;
+    struct queue_id id, origin;
+    bool has_origin, is_memory;
+    int fd;
+};
+
+static void register_commit(struct qmgr *q, const struct offer *o, struct message *m,
+                            uint64_t ticket)
+{
+    struct commit *c = NEW(struct commit);
+    *c = (struct commit){.from = o->from, .tag = o->tag, .ticket = ticket, .m = m};
+    o->from->users++;
+    list_append(&q->commits, &c->link);
+}
+
+/* M is durable: into the queue where it belongs. */
+static void admit(struct qmgr *q, struct message *m)
+{
+    q->count.committed++;
+    if (m->wants_delete) {
+        finish_remove(q, m, true);
+        return;
+    }
+    active_enqueue(q, m, true);
+}
+
+void submitters_flushed(struct qmgr *q, uint64_t ticket, bool good, const struct error *e)
+{
+    LIST_FOR_EACH_SAFE (struct commit, c, &q->commits, link) {
+        if (c->ticket > ticket)
+            break;
+        list_remove(&c->link);
+        if (good) {
+            answer_committed(c->from, c->tag);
+            admit(q, c->m);
+        } else {
+            answer_refused(c->from, c->tag, e);
+            message_free(q, c->m);
+        }
+        submitter_release(c->from);
+        memory_free(c);
+    }
+    if (good)
+        active_poke(q);
+}
+
+/* Sizes and content agree with what was announced. */
+static bool accept_image(const struct offer *o, const struct queue_message *image,
+                         struct error *e)
+{
+    if (image->content_size == o->content_size &&
+        image->envelope_bytes.n == o->envelope_size)
+        return true;
+    error_set(e, "5.6.0", "sizes of the message are not those announced");
+    return false;
+}
+
+/* Put the offer into the running batch.  May suspend (a full batch). */
+static bool commit_to_journal(struct qmgr *q, struct offer *o, struct error *e)
+{
+    struct view id = queue_id_view(&o->id);
+    char *p;
+    while ((p = journal_message_begin(q->journal, id, (size_t)o->total)) == NULL)
+        journal_wait_room(q->journal);
+    struct arena *a = arena_new();
+    struct queue_message image;
+    bool good = message_find(q, id) == NULL;
+    if (!good)
+        error_set(e, "5.6.0", "queue ID is in use");
+    if (good && !queue_read_full(o->fd, p, (size_t)o->total, 0)) {
+        error_set_errno(e, "4.3.0", "read the message");
+        good = false;
+    }
+    good = good &&
+           queue_image_parse(a, (struct view){p, (size_t)o->total}, true, &image, e) &&
+           accept_image(o, &image, e);
+    if (!good) {
+        journal_message_drop(q->journal);
+        arena_free(a);
+        return false;
+    }
+    struct message *m = message_new(q, id);
+    m->state = MESSAGE_COMMITTING;
+    uint64_t ticket = journal_message_keep(q->journal, &m->hold);
+    work_new(q, m, a, &image, o->fd, true);
+    o->fd = -1;
+    if (o->has_origin)
+        report_committed(q, queue_id_view(&o->origin));
+    register_commit(q, o, m, ticket);
+    return true;
+}
+
+/* --- large messages --- */
+
+struct file_job {
+    const struct queue_dir *dir;
+    struct offer *o;
+    struct arena *arena;
+    struct queue_message image;
+    struct error error;
+    bool good;
+};
+
+/* Flush and name the submitter's own file. */
+static bool link_spilled(struct file_job *job)
+{
+    const struct offer *o = job->o;
+    struct view id = queue_id_view(&o->id);
+    if (ftruncate(o->fd, (off_t)o->total) == 0 && fsync(o->fd) == 0 &&
+        queue_dir_link(job->dir, o->fd, QUEUE_NAME_INCOMING, id) &&
+        queue_dir_sync(job->dir, QUEUE_NAME_INCOMING, id))
+        return true;
+    error_set_errno(&job->error, errno == ENOSPC || errno == EDQUOT ? "4.3.1" : "4.3.0",
+                    "flush queue file");
+    return false;
+}
+
+static void file_work(void *arg)
+{
+    struct file_job *job = arg;
+    struct offer *o = job->o;
+    uint32_t checksum;
+    job->good =
+        queue_file_read(job->arena, o->fd, 0, o->total, &job->image, &job->error) == OK &&
+        accept_image(o, &job->image, &job->error) &&
+        queue_file_checksum(o->fd, 0, o->content_size, &checksum, &job->error);
+    if (job->good && checksum != job->image.content_checksum) {
+        error_set(&job->error, "5.6.0", "content checksum does not match");
+        job->good = false;
+    }
+    if (!job->good)
+        return;
+    job->good = o->is_memory ? queue_file_store(job->dir, QUEUE_NAME_INCOMING,
+                                                queue_id_view(&o->id), o->fd, 0,
+                                                &job->image, clock_wall(), &job->error)
+                             : link_spilled(job);
+}
+
+/* The fiber of one large message. */
+static void commit_to_file(void *arg)
+{
+    struct offer *o = arg;
+    struct submitter *s = o->from;
+    struct qmgr *q = s->q;
+    struct view id = queue_id_view(&o->id);
+    struct file_job job = {.dir = &q->dir, .o = o, .arena = arena_new()};
+    struct message *m = NULL;
+    job.good = message_find(q, id) == NULL;
+    if (job.good) {
+        m = message_new(q, id);
+        m->state = MESSAGE_COMMITTING;
+        m->where = QUEUE_NAME_INCOMING;
+        thread_run(file_work, &job);
+    } else {
+        error_set(&job.error, "5.6.0", "queue ID is in use");
+    }
+    if (job.good) {
+        m->has_file = true;
+        work_new(q, m, job.arena, &job.image, -1, false);
+        answer_committed(s, o->tag);
+        if (o->has_origin)
+            report_committed(q, queue_id_view(&o->origin));
+        admit(q, m);
+        active_poke(q);
+    } else {
+        answer_refused(s, o->tag, &job.error);
+        arena_free(job.arena);
+        if (m)
+            message_free(q, m);
+    }
+    close(o->fd);
+    memory_free(o);
+    submitter_release(s);
+}
+
+/* --- requests --- */
+
+static bool is_own_spill(struct submitter *s, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 0)
+        return false;
+    for (unsigned i = 0; i < s->n_spills; i++)
+        if (s->spills[i] == st.st_ino) {
+            s->spills[i] = s->spills[--s->n_spills];
+            return true;
+        }
+    return false;
+}
+
+/* Make the descriptor's bytes unchangeable, or know it as a file of ours. */
+static bool seal(struct submitter *s, struct offer *o, struct error *e)
+{
+    if (fcntl(o->fd, F_ADD_SEALS, ALL_SEALS) == 0) {
+        o->is_memory = true;
+        return true;
+    }
+    if (errno == EINVAL && is_own_spill(s, o->fd))
+        return true;
+    error_set(e, "4.3.0", "the message's file cannot be sealed");
+    return false;
+}
+
+static bool accept_offer(struct qmgr *q, struct offer *o, const struct ipc_message *m,
+                         struct error *e)
+{
+    o->content_size = ipc_get_u64(m, IPC_ATTR_CONTENT_SIZE, 0);
+    o->envelope_size = ipc_get_u64(m, IPC_ATTR_ENVELOPE_SIZE, 0);
+    struct view origin = ipc_get_view(m, IPC_ATTR_ORIGIN);
+    o->has_origin = origin.n > 0;
+    if (!queue_id_parse(ipc_get_view(m, IPC_ATTR_QUEUE_ID), &o->id) ||
+        (o->has_origin && !queue_id_parse(origin, &o->origin)) ||
+        o->content_size > INT64_MAX / 4 || o->envelope_size > ENVELOPE_MAX_BYTES) {
+        error_set(e, "5.6.0", "malformed commit");
+        return false;
+    }
+    o->total = o->content_size + o->envelope_size + QUEUE_FOOTER_SIZE;
+    if (q->is_stopping) {
+        error_set(e, "4.3.2", "mail system is stopping");
+        return false;
+    }
+    if (q->set.minfree > 0 && q->free_bytes < q->set.minfree + o->total) {
+        error_set(e, "4.3.1", "insufficient system storage");
+        return false;
+    }
+    return true;
+}
+
+static void take_commit(struct submitter *s, struct ipc_message *m)
+{
+    struct qmgr *q = s->q;
+    struct error *e = &s->error;
+    struct offer o = {.from = s, .tag = ipc_get_u64(m, IPC_ATTR_TAG, 0), .fd = -1};
+    o.fd = ipc_take_fd(m, 0);
+    if (!accept_offer(q, &o, m, e) || !seal(s, &o, e)) {
+        answer_refused(s, o.tag, e);
+    } else if (o.is_memory && o.content_size <= q->set.file_threshold &&
+               o.total <= journal_message_max(q->journal)) {
+        if (!commit_to_journal(q, &o, e))
+            answer_refused(s, o.tag, e);
+    } else {
+        struct offer *kept = NEW(struct offer);
+        *kept = o;
+        o.fd = -1;
+        s->users++;
+        fiber_spawn("large message", commit_to_file, kept);
+    }
+    if (o.fd >= 0)
+        close(o.fd);
+}
+
+static bool give_ids(struct submitter *s, struct arena *a, uint64_t tag, struct error *e)
+{
+    uint64_t first;
+    while (!journal_serials(s->q->journal, ID_BLOCK_COUNT, &first))
+        journal_wait_room(s->q->journal);
+    struct ipc_message *m = ipc_message_new(a, IPC_ID_BLOCK_IS);
+    ipc_put_u64(m, IPC_ATTR_TAG, tag);
+    ipc_put_u64(m, IPC_ATTR_FIRST, first);
+    ipc_put_u64(m, IPC_ATTR_COUNT, ID_BLOCK_COUNT);
+    return ipc_send(s->ipc, m, clock_in(ANSWER_TIMEOUT), e);
+}
+
+static bool give_file(struct submitter *s, struct arena *a, uint64_t tag, struct error *e)
+{
+    struct stat st;
+    int fd = queue_dir_open_nameless(&s->q->dir);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        error_set_errno(e, errno == ENOSPC ? "4.3.1" : "4.3.0", "create queue file");
+        answer_refused(s, tag, e);
+        if (fd >= 0)
+            close(fd);
+        return true;
+    }
+    if (s->n_spills == SPILLS_MAX) /* given up ones are not told: forget the oldest */
+        memmove(s->spills, s->spills + 1, --s->n_spills * sizeof s->spills[0]);
+    s->spills[s->n_spills++] = st.st_ino;
+    struct ipc_message *m = ipc_message_new(a, IPC_SPILL_IS);
+    ipc_put_u64(m, IPC_ATTR_TAG, tag);
+    ipc_put_fd(m, fd);
+    bool sent = ipc_send(s->ipc, m, clock_in(ANSWER_TIMEOUT), e);
+    close(fd);
+    return sent;
+}
+
+static bool check_hello(const struct ipc_message *m)
+{
+    if (ipc_get_u64(m, IPC_ATTR_VERSION, 0) == ipc_version())
+        return true;
+    log_warning("%.*s is of another build; restart the whole mail system",
+                VIEW_FMT(ipc_get_view(m, IPC_ATTR_NAME)));
+    return false;
+}
+
+static void want_state(struct submitter *s)
+{
+    if (s->wants_state)
+        return;
+    s->wants_state = s->state_is_new = true;
+    waitq_wake_one(&s->work);
+}
+
+/* One request; false ends the connection. */
+static bool take_request(struct submitter *s, struct arena *a, struct ipc_message *m)
+{
+    struct error *e = &s->error;
+    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
+    enum ipc_type type = ipc_message_type(m);
+    bool is_submission = type == IPC_COMMIT || type == IPC_ID_BLOCK || type == IPC_SPILL;
+    if (type == IPC_HELLO)
+        return check_hello(m);
+    if (!is_submission)
+        return control_request(s->q, s->ipc, m, s->is_owner);
+    if (!s->is_owner) {
+        error_set(e, "5.7.0", "not permitted");
+        answer_refused(s, tag, e);
+        return true;
+    }
+    want_state(s);
+    error_clear(e);
+    if (type == IPC_ID_BLOCK)
+        return give_ids(s, a, tag, e);
+    if (type == IPC_SPILL)
+        return give_file(s, a, tag, e);
+    take_commit(s, m);
+    return true;
+}
+
+static void read_requests(struct submitter *s)
+{
+    struct arena *a = arena_new();
+    struct error *e = &s->error;
+    while (!s->is_closed) {
+        struct ipc_message *m = ipc_receive(s->ipc, a, CLOCK_NEVER, e);
+        if (m == NULL) {
+            if (!s->is_closed && !view_eq(view_of(e->text), VIEW("closed")))
+                log_warning("submitter: %s", error_cstr(e));
+            break;
+        }
+        bool good = take_request(s, a, m);
+        ipc_message_close_fds(m);
+        if (!good)
+            break;
+        arena_reset(a);
+    }
+    arena_free(a);
+}
+
+void submitters_session(struct qmgr *q, int fd)
+{
+    struct submitter *s = NEW(struct submitter);
+    pid_t pid;
+    uid_t uid = (uid_t)-1;
+    gid_t gid;
+    s->q = q;
+    s->ipc = ipc_open(fd);
+    WAITQ_INIT(&s->work);
+    list_init(&s->refused);
+    s->is_owner = ipc_peer(s->ipc, &pid, &uid, &gid) && (uid == 0 || uid == geteuid());
+    list_append(&q->submitters, &s->link);
+    s->users = 2;
+    fiber_spawn("answers", writer, s);
+    read_requests(s);
+    s->is_closed = true;
+    waitq_wake_all(&s->work);
+    submitter_release(s);
+}
