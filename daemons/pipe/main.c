@@ -7,12 +7,13 @@
 
 static bool prepare(struct service *s, struct error *e)
 {
-    struct arena *a = arena_new(); /* lives as long as the process */
-    struct pipe_setup *setup = ARENA_NEW(a, struct pipe_setup);
+    static struct arena *arena; /* lives as long as the process */
+    static struct pipe_setup setup;
 
+    arena = arena_new();
     agent_set_status_filter(P_pipe_delivery_status_filter);
-    s->state = setup;
-    return pipe_setup_read(s, a, setup, e);
+    s->state = &setup;
+    return pipe_setup_read(s, arena, &setup, e);
 }
 
 static void session(struct service *s, const struct service_socket *socket, int fd,

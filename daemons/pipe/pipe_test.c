@@ -84,7 +84,7 @@ static void s087_exit_status(void **state)
            "Command died with status 1: \"/bin/sh\". Command output: one two");
     run("flags=", "exit 3", &request);
     expect(OUTCOME_BOUNCED, "5.3.0", "Command died with status 3: \"/bin/sh\"");
-    run("flags=", "kill -9 $$", &request);
+    run("flags=", "kill -9 $$$$", &request);
     expect(OUTCOME_BOUNCED, "5.3.0", "Command died with signal 9: \"/bin/sh\"");
     run("flags=", "echo 4.2.2 mailbox full; exit 1", &request);
     expect(OUTCOME_DEFERRED, "4.2.2", "mailbox full");

@@ -63,7 +63,7 @@ const char *driver_log(struct driver *d)
 static int listen_at(const char *path)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     assert_true(strlen(path) < sizeof at.sun_path);
     memcpy(at.sun_path, path, strlen(path) + 1);
@@ -259,7 +259,10 @@ bool driver_receive(struct driver *d, struct driver_answer *out)
 
     *out = (struct driver_answer){.n = 0};
     while (more) {
-        assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
+        if (poll(&wait, 1, PATIENCE_MS) != 1) {
+            kill(d->pid, SIGKILL);
+            fail_msg("no answer; the log:\n%s", driver_log(d));
+        }
         ssize_t n = recv(d->connection, buf, sizeof buf, 0);
         if (n <= 0)
             return false;
