@@ -26,6 +26,13 @@ static void place_fds(int *fds, size_t n)
     }
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* Where a test build writes what it finds. */
+#define TEST_ENVIRONMENT " ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS"
+#else
+#define TEST_ENVIRONMENT ""
+#endif
+
 /* What the environment of a process holds: import_environment, and what the program must
  * know.  The texts live in arena A. */
 static char **make_environment(struct arena *a, const struct unit *u, size_t status_at,
@@ -34,7 +41,9 @@ static char **make_environment(struct arena *a, const struct unit *u, size_t sta
     enum { MOST = 64 };
     const struct conf *conf = master.setup->conf;
     char **env = arena_alloc_array(a, MOST + 8, sizeof *env);
-    struct view rest = conf_view(conf, P_import_environment), token, name, value;
+    struct view token, name, value;
+    struct view rest =
+        arena_printf(a, "%s" TEST_ENVIRONMENT, conf_cstr(conf, P_import_environment));
     struct str sockets = STR_INIT(1u << 16);
     size_t n = 0;
 
