@@ -39,12 +39,10 @@ struct view rewrite_join(struct arena *a, struct view head, struct view between,
 /* "@a,@b:user@c" to "user@c" (RFC 5321 appendix C). */
 static struct view without_route(struct view address)
 {
-    size_t colon;
-    if (address.n < 2 || address.p[0] != '@')
-        return address;
-    colon = view_find(address, ':');
-    return colon == VIEW_NPOS || colon + 1 == address.n ? address
-                                                        : view_from(address, colon + 1);
+    size_t colon = view_find(address, ':'), bracket = view_find(address, '[');
+    bool is_route = address.n > 1 && address.p[0] == '@' && colon != VIEW_NPOS &&
+                    colon + 1 < address.n && bracket > colon;
+    return is_route ? view_from(address, colon + 1) : address;
 }
 
 /* An address without "@" gets one: host!user, user%host, or our origin. */
@@ -79,8 +77,6 @@ struct view rewrite_address(const struct rewrite *r, enum rewrite_context contex
         return address;
     if (context == REWRITE_REMOTE && view_is_empty(r->remote_domain))
         return address;
-    if (view_eq(address, VIEW("@")))
-        return VIEW("");
     bool is_remote = context == REWRITE_REMOTE;
     struct view local, domain;
     address = without_route(address);

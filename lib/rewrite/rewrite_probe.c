@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
     struct conf *c;
     struct error e = ERROR_INIT;
-    char line[4096];
+    static char line[4096];
     if (argc != 2 || !conf_load(argv[1], NULL, 0, &c, &e)) {
         fprintf(stderr, "%s\n", error_cstr(&e));
         return 1;

@@ -80,7 +80,8 @@ static void test_local_form(void **state)
     (void)state;
     use("append_dot_mydomain = yes\n");
     form(REWRITE_LOCAL, "", "");
-    form(REWRITE_LOCAL, "@", "");
+    form(REWRITE_LOCAL, "@", "@");
+    form(REWRITE_LOCAL, "@[IPv6:::1]", "@[IPv6:::1]");
     form(REWRITE_LOCAL, "chris", "chris@gw1.maison.mrs");
     form(REWRITE_LOCAL, "user@host", "user@host.maison.mrs");
     form(REWRITE_LOCAL, "user@host.", "user@host");
@@ -156,8 +157,9 @@ static void test_hidden_destinations(void **state)
 static void test_invalid(void **state)
 {
     (void)state;
-    const char *bad[] = {"u@a..b",    "u@1.2.3.4", "u@",     "-u@x.org",
-                         "u@[1.2.3]", "u@-a.org",  "u@x\xff"};
+    const char *bad[] = {"u@a..b",       "u@1.2.3.4", "u@",     "-u@x.org",
+                         "u@[1.2.3]",    "@",         "%",      "!",
+                         "@@maison.mrs", "u@-a.org",  "u@x\xff"};
     use("");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct resolved r;
