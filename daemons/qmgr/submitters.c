@@ -106,7 +106,7 @@ static bool send_committed(struct submitter *s, struct arena *a, struct error *e
 
 static bool send_refusal(struct submitter *s, struct arena *a, struct error *e)
 {
-    struct refusal *r = CONTAINER_OF(list_pop(&s->refused), struct refusal, link);
+    struct refusal *r = CONTAINER_OF(list_take(&s->refused), struct refusal, link);
     struct ipc_message *m = ipc_message_new(a, IPC_REFUSED);
     ipc_put_u64(m, IPC_ATTR_TAG, r->tag);
     ipc_put_cstr(m, IPC_ATTR_STATUS, r->error.status[0] ? r->error.status : "4.3.0");
@@ -319,7 +319,7 @@ static void commit_to_file(void *arg)
     } else {
         error_set(&job.error, "5.6.0", "queue ID is in use");
     }
-    if (job.good) {
+    if (m != NULL && job.good) {
         m->has_file = true;
         work_new(q, m, job.arena, &job.image, -1, false);
         answer_committed(s, o->tag);

@@ -67,6 +67,13 @@ static inline struct list_link *list_pop(struct list *l)
         list_remove(k);
     return k;
 }
+/* Unlink and return the first link of a list that is not empty. */
+static inline struct list_link *list_take(struct list *l)
+{
+    struct list_link *k = l->head.next;
+    list_remove(k);
+    return k;
+}
 #define LIST_FIRST(type, l, member) \
     (list_is_empty(l) ? NULL : CONTAINER_OF((l)->head.next, type, member))
 /* The body must not unlink the current member; use LIST_FOR_EACH_SAFE then. */
