@@ -1,7 +1,7 @@
 /* print - settings on standard output */
 #include "postconf.h"
 
-enum { LINE_LIMIT = 79, INDENT = 4 };
+enum { LINE_LIMIT = 80, INDENT = 4 };
 
 /* The next word of *REST; a word that starts with "{" goes on to its "}" at least. */
 static bool take_word(struct view *rest, struct view *word)
