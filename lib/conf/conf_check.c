@@ -158,11 +158,14 @@ static void check_unknown(struct checker *k, struct view name, const char *path,
               VIEW_FMT(name));
 }
 
-/* A parameter that is set. */
-static void check_known(struct checker *k, enum parameter p, const char *path,
-                        unsigned line)
+/* A parameter that is set to RAW.  To set what rules anyway does no harm. */
+static void check_known(struct checker *k, enum parameter p, struct view raw,
+                        const char *path, unsigned line)
 {
     const struct parameter_info *info = &parameter_table[p];
+
+    if (view_eq(raw, view_of(info->default_text)))
+        return;
 
     if (info->fallback != P_COUNT)
         found(k, path, line,
@@ -176,13 +179,13 @@ static void check_known(struct checker *k, enum parameter p, const char *path,
               info->meaning);
 }
 
-static void check_name(struct checker *k, struct view name, const char *path,
-                       unsigned line)
+static void check_name(struct checker *k, struct view name, struct view raw,
+                       const char *path, unsigned line)
 {
     enum parameter p;
 
     if (parameter_find(name, &p))
-        check_known(k, p, path, line);
+        check_known(k, p, raw, path, line);
     else
         check_unknown(k, name, path, line);
 }
@@ -195,7 +198,7 @@ static void check_overrides(struct checker *k)
         for (size_t o = 0; o < k->m->items[i].n_overrides; o++) {
             struct view name, value;
             view_cut(view_of(k->m->items[i].overrides[o]), '=', &name, &value);
-            check_name(k, name, path, k->m->items[i].line);
+            check_name(k, name, value, path, k->m->items[i].line);
         }
 }
 
@@ -208,7 +211,8 @@ void conf_check(const struct conf *c, const struct master_cf *m, struct arena *a
     k.path = arena_printf(a, "%s/main.cf", conf_directory(c)).p;
     k.used = collect_used(c, m);
     for (size_t i = 0; i < conf_entry_count(c); i++)
-        check_name(&k, conf_entry(c, i)->name, k.path, conf_entry(c, i)->line);
+        check_name(&k, conf_entry(c, i)->name, conf_entry(c, i)->raw, k.path,
+                   conf_entry(c, i)->line);
     check_overrides(&k);
     hash_free(k.used, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -173,6 +174,26 @@ static void test_s137_t5_misspelt(void **state)
     conf_free(c);
 }
 
+/* What is set and has no effect is told, unless it is the default. */
+static void test_without_effect(void **state)
+{
+    struct conf *c = load("html_directory = no\nberkeley_db_read_buffer_size = 131072\n");
+    struct arena *a = arena_new();
+    struct conf_notes notes;
+
+    (void)state;
+    conf_check(c, NULL, a, &notes);
+    assert_int_equal(notes.n, 0);
+    conf_free(c);
+    arena_free(a);
+    assert_finding("berkeley_db_read_buffer_size = 1\n", "/cf/main.cf:1",
+                   "parameter `berkeley_db_read_buffer_size' has no effect here: "
+                   "buffer of Berkeley DB, which is not used here");
+    assert_finding("transport_time_limit = 1\n", "/cf/main.cf:1",
+                   "`transport_time_limit' stands for one parameter per service: say "
+                   "SERVICE_time_limit");
+}
+
 static void test_used_names(void **state)
 {
     struct conf *c = load("purple = x\nmyorigin = ${purple}.org\n"
@@ -314,6 +335,30 @@ static void test_types(void **state)
     refuse("mynetworks_style = wide\n", "/cf/main.cf:1", "choices: class|subnet|host");
     refuse("slow_destination_rate_delay = x\n", "/cf/main.cf:1", "bad time value");
     refuse("slow_destination_recipient_limit = x\n", "/cf/main.cf:1", "bad numerical");
+}
+
+/* postconf and check go on with what is there, and tell every mistake. */
+static void test_lenient(void **state)
+{
+    char directory[] = "/tmp/conf_test.XXXXXX", path[64];
+    struct conf *c;
+    struct error e = ERROR_INIT;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/main.cf", directory);
+    FILE *f = fopen(path, "w");
+    assert_true(
+        fputs("max_idle = soon\nbiff = maybe\na = $b\nb = $a\nmail_name = x\n", f) > 0);
+    fclose(f);
+    assert_false(conf_load(directory, NULL, 0, &c, &e));
+    assert_true(conf_load_lenient(directory, NULL, 0, &c, &e));
+    assert_int_equal(conf_load_notes(c)->n, 3);
+    assert_string_equal(conf_cstr(c, P_max_idle), "soon");
+    assert_string_equal(conf_cstr(c, P_mail_name), "x");
+    conf_free(c);
+    unlink(path);
+    rmdir(directory);
 }
 
 static void test_transport_parameters(void **state)
@@ -470,11 +515,13 @@ int main(void)
         cmocka_unit_test(test_t6_missing_equals),
         cmocka_unit_test(test_s107_course),
         cmocka_unit_test(test_s137_t5_misspelt),
+        cmocka_unit_test(test_without_effect),
         cmocka_unit_test(test_used_names),
         cmocka_unit_test(test_expansion),
         cmocka_unit_test(test_expansion_faults),
         cmocka_unit_test(test_expansion_growth),
         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_lenient),
         cmocka_unit_test(test_transport_parameters),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_compatibility_level),

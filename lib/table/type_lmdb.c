@@ -23,9 +23,9 @@ struct lmdb_state {
 /* Why LMDB failed, into E. */
 static bool failed(int why, const char *what, const char *path, struct error *e)
 {
-    error_set(e, "4.3.0", "%s database %s: %s", what, path,
-              why == MDB_INVALID ? "not a table of this system (make it with postmap)"
-                                 : mdb_strerror(why));
+    error_set(e, "4.3.0", "%s database %s: %s%s", what, path,
+              why == MDB_INVALID ? "not a table of this system" : mdb_strerror(why),
+              why == MDB_INVALID || why == ENOENT ? " (postmap makes it)" : "");
     e->saved_errno = why > 0 ? why : 0;
     return false;
 }
