@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     view_cut(view_from(all, 1), '\0', &text, &key);
-    /* libc expands repetitions of repetitions until memory ends; files are ours, so let it. */
+    /* libc expands repetitions of repetitions until memory ends; files are ours, so let
+     * it. */
     if (data[0] % 3 == 2 && (text.n > 64 || view_has(text, '{')))
         return 0;
     struct rules *r = rules_parse(engines[data[0] % 3], "fuzz", text, 0);
