@@ -469,13 +469,13 @@ static void want_state(struct submitter *s)
 static bool take_request(struct submitter *s, struct arena *a, struct ipc_message *m)
 {
     struct error *e = &s->error;
-    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
     enum ipc_type type = ipc_message_type(m);
     bool is_submission = type == IPC_COMMIT || type == IPC_ID_BLOCK || type == IPC_SPILL;
     if (type == IPC_HELLO)
         return check_hello(m);
     if (!is_submission)
         return control_request(s->q, s->ipc, m, s->is_owner);
+    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
     if (!s->is_owner) {
         error_set(e, "5.7.0", "not permitted");
         answer_refused(s, tag, e);
