@@ -11,7 +11,7 @@ static void log_match(const struct job *j, const char *word, const char *what,
                       struct view text, struct view comment)
 {
     log_info("%s: %s: %s %.*s%s%.*s", j->delivery->id.text, word, what,
-             VIEW_FMT(view_sub(text, 0, 200)), view_is_empty(comment) ? "" : ": ",
+             VIEW_FMT(view_sub(text, 0, 60)), view_is_empty(comment) ? "" : ": ",
              VIEW_FMT(comment));
 }
 
@@ -58,8 +58,7 @@ bool checks_apply(struct job *j, struct maps *maps, const char *what, struct vie
     case TABLE_FOUND:
         return act(j, what, text, view_trim_space(rule), arena, out);
     case TABLE_ERROR:
-        log_warning("%s: smtp %s checks lookup error: %s", j->delivery->id.text, what,
-                    e.text);
+        log_warning("%s: smtp %s checks lookup error", j->delivery->id.text, what);
         *failed = true;
         return true;
     case TABLE_NOT_FOUND:

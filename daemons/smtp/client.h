@@ -1,9 +1,10 @@
 /* client - what the files of the SMTP and LMTP client share
  *
- * deliver.c has the course of one delivery: read it first.  lib/rewrite/hosts.h finds
- * the hosts, connection.c connects and keeps connections for reuse, hello.c greets,
- * transaction.c speaks MAIL to the final dot, content.c converts and sends the
- * message, failure.c keeps the best error of each recipient.
+ * deliver.c has the course of one delivery: read it first.  targets.c finds the
+ * hosts, target_list.c puts them in order, connection.c connects and talks in
+ * lines, cache.c keeps connections for reuse, hello.c greets, transaction.c
+ * speaks MAIL to the final dot, content.c converts and sends the message,
+ * failure.c keeps the best error of each recipient.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -11,11 +12,13 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "dsn/notice.h"
 #include "net/dns.h"
 #include "net/stream.h"
-#include "rewrite/hosts.h"
+#include "rewrite/rewrite.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
+#include "targets.h"
 
 /* One parameter under its two names: smtp_x, or lmtp_x when the process is lmtp. */
 #define PARAMETER(client, name) ((client)->lmtp ? P_lmtp_##name : P_smtp_##name)
@@ -28,17 +31,31 @@ struct client {
     struct rewrite *rewrite; /* which addresses are our own */
     struct maps *generic;
     struct maps *header_checks, *mime_header_checks, *nested_header_checks, *body_checks;
-    struct maps *discard_by_address;
+    struct maps *discard_by_address, *reply_filter;
+    struct match_list *always_cached; /* ..._connection_cache_destinations */
+    struct match_list *debug_peers;
     unsigned discard; /* EHLO keywords that we pretend not to see */
-    struct host_search search;
+    unsigned want;    /* DNS_WANT_... by inet_protocols */
+    unsigned flags;   /* FLAG_... of flags=DORX */
+    unsigned notify;  /* NOTICE_... of notify_classes that a client can meet */
     struct net_address bind4, bind6;
     bool has_bind4, has_bind6;
     struct list cached; /* connection.link, oldest first */
     bool idle_fiber_runs;
+    /* For notices to postmaster; NULL when nobody wants them. */
+    struct cleanup_setup *cleanup;
+    struct queue_link *queue;
 };
+
+/* master.cf: smtp flags=DORX. */
+#define FLAG_DELIVERED_TO 1
+#define FLAG_ORIGINAL_TO  2
+#define FLAG_RETURN_PATH  4
+#define FLAG_FINAL        8
 
 struct connection {
     struct list_link link; /* in client.cached while idle */
+    struct client *client;
     struct stream *stream;
     struct view name;    /* in the arena */
     struct view display; /* "name[address]" */
@@ -48,17 +65,21 @@ struct connection {
     struct smtp_reply reply;
     struct ehlo_reply features; /* keywords after our discards */
     struct str destination;     /* the next hop it was made for */
+    const char *queue_id;       /* of the delivery under way; for the log */
     unsigned uses;
     unsigned replies; /* since it was opened or taken from the cache */
     int64_t opened, expires;
-    bool reused, broken, is_best;
+    bool reused, broken, timed_out, is_best;
+    bool debug;                    /* debug_peer_list */
+    unsigned seen;                 /* NOTICE_... that happened */
+    struct transcript *transcript; /* NULL when nobody wants it */
 };
 
 /* What went wrong last for one recipient that has no outcome yet. */
 struct soft_failure {
-    bool set;
-    struct error error;
-    struct view diagnostic, remote_mta, relay; /* in the delivery's arena */
+    unsigned rank; /* 0: nothing yet; else how much it says about the recipient */
+    char status[12];
+    struct view text, diagnostic, remote_mta, relay; /* in the delivery's arena */
 };
 
 /* One delivery under way. */
@@ -66,48 +87,80 @@ struct job {
     struct client *client;
     struct delivery *delivery;
     struct soft_failure *failures; /* one per recipient */
-    struct soft_failure last;      /* of the whole delivery: nobody answered */
-    struct connection *connection;
-    bool last_target; /* a soft failure here is final */
-    bool any_session; /* some host greeted us */
+    struct soft_failure last;      /* of the host tried last: nobody in particular */
+    bool last_target;              /* no host comes behind this one */
+    bool host_failed; /* the host tried last was of no use at all, not just for us */
+    bool may_loop;    /* the port is that on which we listen ourselves */
     bool stale;       /* a kept connection turned out to be closed: try the host again */
-    struct error content_error; /* why the content could not be sent, when not the
-                                   connection's fault */
-    struct view sender;         /* after generic mapping */
-    const char *doing;          /* "sending MAIL FROM": for what was lost */
+    bool is_kept;     /* the address below was tried over a kept connection */
+    struct net_address kept;
+    bool in_fallback;   /* the destination is one of smtp_fallback_relay */
+    struct view sender; /* after generic mapping */
 };
 
+/* --- targets.c --- */
+/* The addresses of NEXTHOP in the order to try, and whether mail could come back to us
+ * there.  TEMPFAIL / PERMFAIL with *E when there are none.  May suspend. */
+enum result targets_find(struct client *c, struct view nexthop, struct arena *a,
+                         struct targets *out, bool *may_loop, struct error *e) MUST_CHECK;
+
 /* --- connection.c --- */
-/* An idle connection to DESTINATION (any address) or to ADDRESS; NULL when there is none.
- */
-struct connection *connection_take(struct client *c, struct view destination,
-                                   const struct net_address *address);
 /* Connect.  NULL with *E (4.4.1 "connect to name[address]:port: reason").  May suspend.
  */
-struct connection *connection_open(struct client *c, const struct host *t,
+struct connection *connection_open(struct client *c, const struct target *t,
                                    struct view destination, struct error *e);
-/* Done with it: keep it for the next delivery, or say QUIT and close.  May suspend. */
-void connection_release(struct client *c, struct connection *k);
-/* Close at once, without QUIT. */
-void connection_drop(struct connection *k);
-/* Send a command (no line end); buffered.  Logs at debug. */
+/* A connection over STREAM, which it takes over; for connection_open and for tests. */
+struct connection *connection_new(struct client *c, const struct target *t,
+                                  struct view destination, struct stream *stream);
+/* Let K go: a fiber of its own says QUIT, when the peer still listens, and closes, since
+ * the peer's answer may take its time.  Does not suspend. */
+void connection_quit(struct connection *k);
+/* Send a command (no line end); buffered.  Shown as it is in debug lines. */
 void connection_send(struct connection *k, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Read one reply within TIMEOUT; false with *E (4.4.2 "lost connection with x while
  * DOING").  May suspend. */
 bool connection_read(struct connection *k, int64_t timeout, const char *doing,
                      struct error *e) MUST_CHECK;
+/* Words for a connection that failed under us while DOING; it is broken then. */
+void connection_lost(struct connection *k, enum stream_result result, const char *doing,
+                     struct error *e);
+/* A line for debug_peer_list or -v. */
+void connection_debug(const struct connection *k, const char *arrow, struct view text);
+
+/* --- cache.c --- */
+/* An idle connection to DESTINATION (any address) or to ADDRESS; NULL when there is none.
+ */
+struct connection *cache_take(struct client *c, struct view destination,
+                              const struct net_address *address);
+/* Done with it for now: keep it for the next delivery, or let it go. */
+void cache_give(struct connection *k);
+/* The process ends: say QUIT to all.  May suspend. */
+void cache_empty(struct client *c);
 
 /* --- hello.c --- */
 enum hello { HELLO_OK, HELLO_REFUSED, HELLO_LOST };
-/* Greeting and EHLO, HELO or LHLO.  REFUSED: *E has the peer's word, *SOFT whether
- * another host may do better. */
+/* Greeting and EHLO, HELO or LHLO.  REFUSED, LOST: *E says why; its status is what counts
+ * for this host. */
 enum hello hello_exchange(struct job *j, struct connection *k, struct error *e);
 
 /* --- transaction.c --- */
 /* Offer the delivery's open recipients.  Sets outcomes and soft failures.  False: the
  * connection is of no further use.  May suspend. */
 bool transaction_run(struct job *j, struct connection *k);
+
+/* --- envelope.c --- */
+/* The lines of MAIL and RCPT for what the peer offers; ADDRESS is in external form. */
+void envelope_mail(const struct job *j, const struct connection *k, struct view address,
+                   struct str *out);
+void envelope_rcpt(const struct job *j, const struct connection *k,
+                   const struct recipient *r, struct view address, struct str *out);
+/* ADDRESS in external form, in the delivery's arena.  False with *E when it cannot stand
+ * in a command: it is too long or has a line end in it. */
+bool envelope_quote(const struct job *j, struct view address, struct view *out,
+                    struct error *e);
+/* Does the message itself, not only the client that sent it, need SMTPUTF8? */
+bool envelope_needs_utf8(const struct job *j);
 
 /* --- content.c --- */
 /* Will the content be changed on its way (generic maps, checks, 8-bit to
@@ -117,20 +170,21 @@ struct content_plan {
     bool downgrade; /* 8-bit parts to quoted-printable */
 };
 struct content_plan content_plan_for(const struct job *j, const struct connection *k);
-/* Send the content with dots stuffed and the final dot (DATA).  May suspend. */
-enum stream_result content_send(struct job *j, struct connection *k,
-                                struct content_plan plan);
+/* Send the content with dots stuffed and the final dot (DATA).  False with *E, and the
+ * connection is broken.  May suspend. */
+bool content_send(struct job *j, struct connection *k, struct content_plan plan,
+                  struct error *e) MUST_CHECK;
 /* The whole content with CRLF line ends for one BDAT chunk; false when it is longer than
- * OUT may be. */
-bool content_render(struct job *j, struct content_plan plan, struct str *out);
+ * OUT may be, or cannot be had. */
+bool content_render(struct job *j, struct content_plan plan, struct str *out) MUST_CHECK;
 /* Has the header block of the message itself bytes above 0x7f? */
 bool content_header_is_8bit(const struct job *j);
 
 /* --- generic.c --- */
-/* ADDRESS through smtp_generic_maps, in the arena of the delivery.  TEMPFAIL with *E on
- * table errors. */
+/* ADDRESS through smtp_generic_maps, in arena A.  TEMPFAIL with *E on table errors.  May
+ * suspend. */
 enum result generic_map(struct client *c, struct arena *a, struct view address,
-                        struct view *out, struct error *e);
+                        struct view *out, struct error *e) MUST_CHECK;
 
 /* --- checks.c --- */
 /* What smtp_header_checks and its kin do with TEXT: the line to send, in ARENA; several
@@ -144,12 +198,19 @@ bool checks_apply(struct job *j, struct maps *maps, const char *what, struct vie
  * next host. */
 void failure_reply(struct job *j, struct connection *k, struct delivery_recipient *r,
                    const char *command);
-/* The same for all recipients that are still open. */
-void failure_reply_all(struct job *j, struct connection *k, const char *command);
-/* A failure of our own finding (connection lost, size, SMTPUTF8) for all open recipients.
- */
-void failure_all(struct job *j, const struct connection *k, const struct error *e);
-/* At the very end: what is still open is deferred with what was remembered. */
+/* The same for all N open recipients of LIST, told once. */
+void failure_reply_all(struct job *j, struct connection *k,
+                       struct delivery_recipient *const *list, size_t n,
+                       const char *command);
+/* A failure of the message with this host that is our own finding (size, SMTPUTF8). */
+void failure_message(struct job *j, const struct connection *k, const struct error *e);
+/* A failure of one recipient that is our own finding. */
+void failure_recipient(struct job *j, struct delivery_recipient *r,
+                       const struct error *e);
+/* The host is of no use: refused us, connection lost, nobody there (K is NULL). */
+void failure_host(struct job *j, const struct connection *k, const struct error *e);
+/* At the very end: what is still open is deferred, or bounced, with what was remembered;
+ * qmgr is told of a dead destination. */
 void failure_finish(struct job *j);
 /* The number of recipients without outcome. */
 size_t open_recipients(const struct job *j);

@@ -12,6 +12,7 @@
 #include "format/mime.h"
 #include "smtp/dot.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #define CHUNK ((size_t)32 * 1024)
@@ -23,6 +24,7 @@ struct output {
     struct dot_writer dots;
     struct str bytes;
     struct arena *arena; /* of one header or line */
+    int64_t deadline;    /* ..._per_request_deadline */
     bool failed;         /* tables, or it did not fit */
 };
 
@@ -39,15 +41,39 @@ struct content_plan content_plan_for(const struct job *j, const struct connectio
     return (struct content_plan){.convert = checks || downgrade, .downgrade = downgrade};
 }
 
-/* Pass V on; what has gathered leaves with the connection. */
-static void put(struct output *o, struct view v)
+/* Bytes buy time at smtp_min_data_rate, but no more than one time-out's worth. */
+static void extend_deadline(struct output *o, size_t n)
+{
+    const struct client *c = o->job->client;
+    if (o->deadline == CLOCK_NEVER)
+        return;
+    int64_t latest = clock_in(conf_time(c->conf, c->lmtp ? P_lmtp_data_xfer_timeout
+                                                         : P_smtp_data_xfer_timeout));
+    o->deadline +=
+        (int64_t)n * CLOCK_SECOND / conf_int(c->conf, PARAMETER(c, min_data_rate));
+    if (o->deadline > latest)
+        o->deadline = latest;
+    stream_set_deadline(o->k->stream, o->deadline);
+}
+
+/* Pass a piece of at most CHUNK bytes on; what has gathered leaves with the connection.
+ */
+static void put_piece(struct output *o, struct view v)
 {
     if (!dot_writer_feed(&o->dots, v, &o->bytes))
         o->failed = true;
-    if (o->k && o->bytes.n > 0) {
-        stream_write(o->k->stream, str_view(&o->bytes));
-        str_clear(&o->bytes);
-    }
+    if (!o->k || o->bytes.n == 0)
+        return;
+    stream_write(o->k->stream, str_view(&o->bytes));
+    extend_deadline(o, o->bytes.n);
+    str_clear(&o->bytes);
+}
+
+static void put(struct output *o, struct view v)
+{
+    for (; v.n > CHUNK; v = view_from(v, CHUNK))
+        put_piece(o, view_sub(v, 0, CHUNK));
+    put_piece(o, v);
 }
 
 static void put_line(struct output *o, struct view line)
@@ -117,18 +143,42 @@ static void on_body(void *context, struct view line, bool last, size_t offset)
     arena_reset(o->arena);
 }
 
+/* The headers that master.cf's flags=DOR ask for. */
+static bool feed_headers(const struct job *j,
+                         void (*feed)(void *context, struct view chunk), void *context)
+{
+    static const struct {
+        unsigned flag, header;
+    } headers[] = {{FLAG_RETURN_PATH, DELIVERY_RETURN_PATH},
+                   {FLAG_ORIGINAL_TO, DELIVERY_ORIGINAL_TO},
+                   {FLAG_DELIVERED_TO, DELIVERY_DELIVERED_TO}};
+    const struct delivery_recipient *r = &j->delivery->recipients[0];
+    unsigned which = 0;
+    for (size_t i = 0; i < 3; i++)
+        which |= j->client->flags & headers[i].flag ? headers[i].header : 0;
+    if (!which)
+        return true;
+    struct str text = STR_INIT(16384);
+    bool good = delivery_headers(j->delivery, r, which, r->in.address, &text);
+    feed(context, str_view(&text));
+    str_done(&text);
+    return good;
+}
+
 /* Read the content in pieces and hand each to FEED; false on a read error. */
 static bool for_each_chunk(const struct job *j,
                            void (*feed)(void *context, struct view chunk), void *context)
 {
     struct str buffer = STR_INIT(CHUNK);
     uint64_t at = 0, size = j->delivery->content_size;
-    bool good = true;
+    bool good = feed_headers(j, feed, context);
     while (at < size && good) {
         size_t want = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
         str_clear(&buffer);
         char *p = str_reserve(&buffer, want);
         ssize_t got = pread(j->delivery->content_fd, p, want, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
         good = got > 0;
         if (good) {
             feed(context, (struct view){p, (size_t)got});
@@ -153,7 +203,7 @@ static void feed_mime(void *context, struct view chunk)
 static bool produce(struct output *o, struct content_plan plan)
 {
     if (!plan.convert)
-        return for_each_chunk(o->job, feed_plain, o);
+        return for_each_chunk(o->job, feed_plain, o) && !o->failed;
     static const struct mime_events events = {.header = on_header, .body = on_body};
     const struct conf *c = o->job->client->conf;
     struct mime_limits limits = {
@@ -170,31 +220,44 @@ static bool produce(struct output *o, struct content_plan plan)
     return good && !o->failed;
 }
 
-enum stream_result content_send(struct job *j, struct connection *k,
-                                struct content_plan plan)
+static void writer_init(struct output *o, bool stuff)
 {
-    size_t limit =
-        (size_t)conf_int(j->client->conf, PARAMETER(j->client, line_length_limit));
-    struct output o = {.job = j, .k = k, .bytes = STR_INIT(4 * CHUNK + 65536)};
-    dot_writer_init(&o.dots, true, limit);
-    bool good = produce(&o, plan);
-    if (good && dot_writer_end(&o.dots, &o.bytes)) {
-        stream_write(k->stream, str_view(&o.bytes));
+    const struct client *c = o->job->client;
+    dot_writer_init(&o->dots, stuff,
+                    (size_t)conf_int(c->conf, PARAMETER(c, line_length_limit)));
+}
+
+bool content_send(struct job *j, struct connection *k, struct content_plan plan,
+                  struct error *e)
+{
+    const struct client *c = j->client;
+    struct output o = {
+        .job = j, .k = k, .bytes = STR_INIT(4 * CHUNK + 65536), .deadline = CLOCK_NEVER};
+    if (conf_bool(c->conf, PARAMETER(c, per_request_deadline)))
+        o.deadline = clock_in(conf_time(c->conf, c->lmtp ? P_lmtp_data_xfer_timeout
+                                                         : P_smtp_data_xfer_timeout));
+    stream_set_deadline(k->stream, o.deadline);
+    writer_init(&o, true);
+    if (!produce(&o, plan) || !dot_writer_end(&o.dots, &o.bytes)) {
         str_done(&o.bytes);
-        return stream_flush(k->stream);
+        k->broken = true;
+        k->seen |= NOTICE_DATA;
+        error_set(e, "4.3.0", "local data error while talking to %.*s",
+                  VIEW_FMT(k->display));
+        return false;
     }
+    stream_write(k->stream, str_view(&o.bytes));
     str_done(&o.bytes);
-    error_set(&j->content_error, "4.3.0", "local data error while talking to %.*s",
-              VIEW_FMT(k->display));
-    return STREAM_ERROR;
+    enum stream_result result = stream_flush(k->stream);
+    if (result != STREAM_OK)
+        connection_lost(k, result, "sending message body", e);
+    return result == STREAM_OK;
 }
 
 bool content_render(struct job *j, struct content_plan plan, struct str *out)
 {
-    size_t limit =
-        (size_t)conf_int(j->client->conf, PARAMETER(j->client, line_length_limit));
-    struct output o = {.job = j, .bytes = *out};
-    dot_writer_init(&o.dots, false, limit);
+    struct output o = {.job = j, .bytes = *out, .deadline = CLOCK_NEVER};
+    writer_init(&o, false);
     bool good =
         produce(&o, plan) && dot_writer_end(&o.dots, &o.bytes) && !o.bytes.overflow;
     *out = o.bytes;

@@ -1,66 +1,61 @@
 /* deliver - one delivery: hosts in order, until every recipient has an outcome
  *
- * smtp(8): a recipient that a host refuses softly is offered to the next one;
- * after the hosts of the next hop come those of smtp_fallback_relay.  When not
- * one host could be talked to, qmgr is told that the destination is dead.
+ * smtp(8): a recipient that a host refuses softly is offered to the next one; after
+ * the hosts of the next hop (which may name several destinations) come those of
+ * smtp_fallback_relay.  When the host tried last was of no use to anybody, qmgr is told
+ * that the destination is dead.
  */
 #include "deliver.h"
 
+#include "agent/pass.h"
 #include "base/log.h"
-#include "base/memory.h"
 
 /* A connection that greeted us, new or kept; NULL when this host is of no use (the reason
  * is in JOB). */
-static struct connection *meet(struct job *j, const struct host *t,
+static struct connection *meet(struct job *j, const struct target *t,
                                struct view destination)
 {
     struct error e = ERROR_INIT;
-    struct connection *k = connection_take(j->client, VIEW_NONE, &t->address);
-    if (k)
+    struct connection *k = cache_take(j->client, VIEW_NONE, &t->address);
+    if (k) {
+        k->queue_id = j->delivery->id.text;
         return k;
+    }
     k = connection_open(j->client, t, destination, &e);
     if (!k) {
         log_info("%s", e.text);
-        j->last = (struct soft_failure){.set = true, .error = e, .relay = VIEW("none")};
+        failure_host(j, NULL, &e);
         return NULL;
     }
-    enum hello hello = hello_exchange(j, k, &e);
-    if (hello == HELLO_OK)
+    k->queue_id = j->delivery->id.text;
+    if (hello_exchange(j, k, &e) == HELLO_OK)
         return k;
-    struct view relay = arena_dup(j->delivery->arena, k->relay);
-    bool hard = hello == HELLO_REFUSED && error_result(&e) == PERMFAIL;
-    bool skip = conf_bool(j->client->conf, PARAMETER(j->client, skip_5xx_greeting));
-    if (hello == HELLO_REFUSED && hard && (!skip || strcmp(e.status, "5.4.6") == 0)) {
-        failure_all(j, k, &e);
-    } else {
-        if (hard) /* another host may do better: not final */
-            e.status[0] = '4';
-        log_info("%s: %s", j->delivery->id.text, e.text);
-        j->last = (struct soft_failure){.set = true, .error = e, .relay = relay};
-    }
-    connection_drop(k);
+    failure_host(j, k, &e);
+    connection_quit(k);
     return NULL;
 }
 
 /* Offer the delivery over K and let K go. */
 static void offer(struct job *j, struct connection *k)
 {
-    j->any_session = true;
+    j->host_failed = false;
+    j->stale = false;
     j->delivery->connection_done = clock_wall();
+    j->delivery->connection_uses = k->uses;
     if (transaction_run(j, k))
-        connection_release(j->client, k);
+        cache_give(k);
     else
-        connection_drop(k);
+        connection_quit(k);
 }
 
-/* One host, once more when a kept connection had gone stale. */
-static bool try_host(struct job *j, const struct host *t, struct view destination)
+/* One host, once more when a kept connection had gone stale.  False when it did not come
+ * to a session. */
+static bool try_target(struct job *j, const struct target *t, struct view destination)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
         struct connection *k = meet(j, t, destination);
         if (!k)
             return false;
-        j->stale = false;
         offer(j, k);
         if (!j->stale)
             return true;
@@ -68,9 +63,16 @@ static bool try_host(struct job *j, const struct host *t, struct view destinatio
     return true;
 }
 
+/* Was T tried already, over a kept connection? */
+static bool was_kept(const struct job *j, const struct target *t)
+{
+    return j->is_kept && net_address_eq(&t->address, &j->kept) &&
+           net_address_port(&t->address) == net_address_port(&j->kept);
+}
+
 /* All hosts of DESTINATION within the limits.  LAST: nothing comes behind them. */
-static void try_hosts(struct job *j, struct view destination, const struct hosts *t,
-                      bool last)
+static void try_targets(struct job *j, struct view destination, const struct targets *t,
+                        bool last)
 {
     const struct conf *c = j->client->conf;
     int64_t sessions = conf_int(c, PARAMETER(j->client, mx_session_limit));
@@ -78,52 +80,100 @@ static void try_hosts(struct job *j, struct view destination, const struct hosts
     size_t n = addresses > 0 && t->n > (uint64_t)addresses ? (size_t)addresses : t->n;
     for (size_t i = 0; i < n && open_recipients(j) > 0; i++) {
         j->last_target = last && (i + 1 == n || sessions == 1);
-        if (try_host(j, &t->items[i], destination) && sessions > 0 && --sessions == 0)
+        if (was_kept(j, &t->items[i]))
+            continue;
+        if (try_target(j, &t->items[i], destination) && sessions > 0 && --sessions == 0)
             return;
     }
 }
 
-/* A kept connection to this next hop saves the look-up too. */
+/* A kept connection to this destination saves the look-up too. */
 static void try_kept(struct job *j, struct view destination)
 {
-    struct connection *k = connection_take(j->client, destination, NULL);
+    j->is_kept = false;
+    j->last_target = false;
+    struct connection *k = cache_take(j->client, destination, NULL);
     if (!k)
         return;
-    j->last_target = false;
+    k->queue_id = j->delivery->id.text;
+    j->kept = k->address;
     offer(j, k);
+    j->is_kept = !j->stale;
 }
 
-/* One destination: the next hop, or a fallback relay. */
-static void try_destination(struct job *j, struct view destination, bool last)
+/* One destination.  False when the search for recipients' hosts must end here. */
+static bool try_destination(struct job *j, struct view destination, bool last)
 {
-    struct hosts hosts;
+    struct targets targets;
     struct error e = ERROR_INIT;
     try_kept(j, destination);
     if (open_recipients(j) == 0)
-        return;
-    j->last_target = last;
-    if (hosts_find(&j->client->search, destination, j->delivery->arena, &hosts, &e) ==
-        OK) {
-        try_hosts(j, destination, &hosts, last);
-        return;
+        return false;
+    if (targets_find(j->client, destination, j->delivery->arena, &targets, &j->may_loop,
+                     &e) == OK) {
+        try_targets(j, destination, &targets, last);
+        return open_recipients(j) > 0;
     }
-    if (!last && strcmp(e.status, "5.4.6") != 0) {
+    if (!last)
         log_info("%s: %s", j->delivery->id.text, e.text);
-        j->last = (struct soft_failure){.set = true, .error = e, .relay = VIEW("none")};
-        return;
-    }
-    failure_all(j, NULL, &e);
+    failure_host(j, NULL, &e);
+    return strcmp(e.status, "5.4.6") != 0; /* other hosts would only make it worse */
 }
 
-/* Tell qmgr when nobody could be reached at all. */
-static void note_dead_destination(struct job *j)
+/* Mail that would come back to us goes to best_mx_transport, if there is one. */
+static void pass_on(struct job *j, struct view transport)
 {
     struct delivery *d = j->delivery;
-    if (j->any_session || !j->last.set || open_recipients(j) == 0)
+    for (size_t i = 0; i < d->n_recipients; i++) {
+        if (d->recipients[i].outcome == OUTCOME_NONE)
+            delivery_pass(j->client->service, d, &d->recipients[i], transport,
+                          VIEW("none"));
+    }
+}
+
+static void configuration_problem(struct job *j, const char *parameter)
+{
+    log_warning("%s configuration problem", parameter);
+    (void)snprintf(j->last.status, sizeof j->last.status, "4.3.5");
+}
+
+/* No address was found at all.  A mistake in our own configuration must not bounce all
+ * mail. */
+static void weigh_hard_failure(struct job *j)
+{
+    const struct client *c = j->client;
+    struct view best_mx = conf_view(c->conf, P_best_mx_transport);
+    if (!j->host_failed || j->last.status[0] != '5' || open_recipients(j) == 0)
         return;
-    d->destination_dead = true;
-    (void)snprintf(d->dead_status, sizeof d->dead_status, "%s", j->last.error.status);
-    d->dead_text = arena_dup(d->arena, view_of(j->last.error.text));
+    if (j->in_fallback)
+        configuration_problem(j, c->lmtp ? "lmtp_fallback_relay" : "smtp_fallback_relay");
+    else if (!c->lmtp && !view_is_empty(j->delivery->nexthop) &&
+             view_eq_case(j->delivery->nexthop,
+                          view_trim_space(conf_view(c->conf, P_relayhost))))
+        configuration_problem(j, "relayhost");
+    else if (strcmp(j->last.status, "5.4.6") == 0 && !view_is_empty(best_mx))
+        pass_on(j, best_mx);
+}
+
+/* The headers that flags=DOR ask for are one recipient's. */
+static bool flags_are_usable(struct job *j)
+{
+    const struct client *c = j->client;
+    struct delivery *d = j->delivery;
+    struct error e = ERROR_INIT;
+    if (d->n_recipients > 1 && c->flags & (FLAG_DELIVERED_TO | FLAG_ORIGINAL_TO)) {
+        log_warning("flag `%c' requires %s_destination_recipient_limit = 1",
+                    c->flags & FLAG_DELIVERED_TO ? 'D' : 'O', c->service->transport);
+        error_set(&e, "4.3.5", "mail system configuration error");
+    } else if (c->flags & FLAG_DELIVERED_TO && !delivery_is_probe(d) &&
+               delivery_has_loop(d, d->recipients[0].in.address, &e)) {
+        /* *e says so */
+    } else {
+        return true;
+    }
+    failure_host(j, NULL, &e);
+    j->host_failed = false; /* it is not the host's fault */
+    return false;
 }
 
 static bool map_sender(struct job *j)
@@ -132,27 +182,36 @@ static bool map_sender(struct job *j)
     if (generic_map(j->client, j->delivery->arena, j->delivery->envelope.sender,
                     &j->sender, &e) == OK)
         return true;
-    j->last_target = true;
-    failure_all(j, NULL, &e);
+    failure_host(j, NULL, &e);
+    j->host_failed = false;
     return false;
+}
+
+static void try_all(struct job *j)
+{
+    const struct client *c = j->client;
+    struct view fallback =
+        view_trim_space(conf_view(c->conf, PARAMETER(c, fallback_relay)));
+    struct view rest = j->delivery->nexthop, next;
+    bool go_on = true;
+    while (go_on && view_token(&rest, VIEW(", \t\r\n"), &next))
+        go_on = try_destination(
+            j, next, view_is_empty(view_trim(rest, VIEW(", \t\r\n"))) && !fallback.n);
+    j->in_fallback = go_on && fallback.n > 0;
+    while (go_on && view_token(&fallback, VIEW(", \t\r\n"), &next))
+        go_on = try_destination(j, next,
+                                view_is_empty(view_trim(fallback, VIEW(", \t\r\n"))));
 }
 
 void smtp_deliver(struct service *s, struct delivery *d)
 {
-    struct client *c = s->state;
     struct job *j = ARENA_NEW(d->arena, struct job);
-    j->client = c;
+    j->client = s->state;
     j->delivery = d;
-    j->doing = "connecting";
     j->failures = arena_alloc_array(d->arena, d->n_recipients + 1, sizeof *j->failures);
-    if (!map_sender(j))
-        return;
-    struct view fallback =
-        c->lmtp ? VIEW_NONE : view_trim_space(conf_view(c->conf, P_smtp_fallback_relay));
-    struct view next, rest = fallback;
-    try_destination(j, d->nexthop, view_is_empty(fallback));
-    while (open_recipients(j) > 0 && view_token(&rest, VIEW(", \t\r\n"), &next))
-        try_destination(j, next, view_is_empty(view_trim_space(rest)));
-    note_dead_destination(j);
+    if (flags_are_usable(j) && map_sender(j)) {
+        try_all(j);
+        weigh_hard_failure(j);
+    }
     failure_finish(j);
 }

@@ -52,6 +52,7 @@ struct delivery {
     size_t n_recipients;
     int64_t arrival, active;              /* wall clock: received; made active by qmgr */
     int64_t agent_start, connection_done; /* agents set the second for delays=a/b/c/d */
+    unsigned connection_uses; /* earlier deliveries over this connection: conn_use= */
     bool not_yet_durable; /* set by agents whose delivery a later checkpoint makes durable
                            */
     char checkpoint_path[256]; /* a path on the file system that the checkpoint must sync

@@ -47,6 +47,8 @@ static void write_line(const struct delivery *d, const struct delivery_recipient
         add_address(d, r->in.original, &line);
     }
     str_addf(&line, ">, relay=%.*s, ", VIEW_FMT(r->relay));
+    if (d->connection_uses > 0)
+        str_addf(&line, "conn_use=%u, ", d->connection_uses + 1);
     delays_add_all(&line, &times, d->policy->delay_digits);
     str_addf(&line, ", dsn=%s, status=%s (%.*s)", r->status, word, VIEW_FMT(r->text));
     log_info("%s", str_cstr(&line));

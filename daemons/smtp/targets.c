@@ -1,0 +1,227 @@
+/* targets - the hosts of a next hop: look-ups
+ *
+ * MX by preference, addresses from the same answer used as they are (S044), one
+ * address under two names tried once (S046), and nothing at or behind ourselves
+ * (S047).  RFC 5321 5.1, smtp(8).
+ */
+#include "client.h"
+
+#include "base/log.h"
+#include "format/address.h"
+
+#include <stdlib.h>
+
+#define DNS_TIMEOUT (60 * CLOCK_SECOND)
+
+/* A search under way. */
+struct search {
+    struct client *client;
+    struct arena *arena;
+    struct targets *out;
+    uint16_t port;
+    bool may_loop;
+    struct error *error;
+};
+
+/* Adds what is of a wanted family; false when nothing was. */
+static bool add_addresses(struct search *s, struct view name,
+                          const struct dns_addresses *found, unsigned preference)
+{
+    bool any = false;
+    for (size_t i = 0; i < found->n; i++) {
+        const struct net_address *address = &found->items[i].address;
+        bool v6 = net_address_family(address) == AF_INET6;
+        if (!(s->client->want & (v6 ? DNS_WANT_IPV6 : DNS_WANT_IPV4)))
+            continue;
+        targets_add(s->out, s->arena, name, address, s->port, preference);
+        any = true;
+    }
+    return any;
+}
+
+/* Without "native" in smtp_host_lookup the hosts file does not count. */
+static unsigned wanted(const struct client *c, struct view name)
+{
+    struct view rest = conf_view(c->conf, PARAMETER(c, host_lookup)), word;
+    if (conf_bool(c->conf, P_disable_dns_lookups) ||
+        view_eq_case(name, VIEW("localhost"))) /* RFC 6761 6.3 */
+        return c->want;
+    while (view_token(&rest, VIEW(", \t\r\n"), &word)) {
+        if (view_eq_case(word, VIEW("native")))
+            return c->want;
+    }
+    return c->want | DNS_WANT_NO_HOSTS;
+}
+
+/* Look NAME up and add what it has. */
+static enum dns_result add_host(struct search *s, struct view name, unsigned preference)
+{
+    struct dns_addresses found;
+    struct net_address literal;
+    if (net_address_parse(name, s->port, &literal)) {
+        targets_add(s->out, s->arena, name, &literal, s->port, preference);
+        return DNS_OK;
+    }
+    enum dns_result result = dns_lookup_addresses(s->arena, name, wanted(s->client, name),
+                                                  DNS_TIMEOUT, &found, s->error);
+    if (result == DNS_OK)
+        (void)add_addresses(s, name, &found, preference);
+    return result;
+}
+
+static bool is_own(const struct net_address *address, void *arg)
+{
+    struct client *c = arg;
+    char text[NET_ADDRESS_TEXT], literal[NET_ADDRESS_TEXT + 8];
+    struct error e = ERROR_INIT;
+    bool v6 = net_address_family(address) == AF_INET6;
+    (void)snprintf(literal, sizeof literal, "[%s%s]", v6 ? "IPv6:" : "",
+                   net_address_text(address, text));
+    return rewrite_is_local_domain(c->rewrite, view_of(literal), &e) == MATCH_YES;
+}
+
+static enum result failed(enum dns_result result)
+{
+    return result == DNS_TEMPFAIL ? TEMPFAIL : PERMFAIL;
+}
+
+static enum result loops_back(struct search *s, struct view domain)
+{
+    error_set(s->error, "5.4.6", "mail for %.*s loops back to myself", VIEW_FMT(domain));
+    return PERMFAIL;
+}
+
+/* The addresses of all MX hosts.  What the same answer said counts (S044). */
+static bool add_mx_hosts(struct search *s, const struct dns_mx *mx)
+{
+    bool temporary = false;
+    for (size_t i = 0; i < mx->n; i++) {
+        const struct dns_mx_host *host = &mx->hosts[i];
+        if (!add_addresses(s, host->name, &host->additional, host->preference) &&
+            add_host(s, host->name, host->preference) == DNS_TEMPFAIL)
+            temporary = true;
+    }
+    return temporary;
+}
+
+/* DOMAIN has MX records. */
+static enum result from_mx(struct search *s, struct view domain, const struct dns_mx *mx)
+{
+    struct client *c = s->client;
+    bool temporary = add_mx_hosts(s, mx);
+    if (s->out->n == 0) {
+        log_warning("no MX host for %.*s has a valid address record", VIEW_FMT(domain));
+        if (!temporary && !conf_bool(c->conf, PARAMETER(c, defer_if_no_mx_address_found)))
+            return PERMFAIL;
+        s->error->status[0] = '4';
+        return TEMPFAIL;
+    }
+    targets_sort(s->out);
+    unsigned best = s->out->items[0].preference;
+    if (!s->may_loop || targets_cut_self(s->out, is_own, c) != TARGETS_ONLY_SELF)
+        return OK;
+    if (mx->hosts[0].preference == best)
+        return loops_back(s, domain);
+    error_set(s->error, "4.4.4", "unable to find primary relay for %.*s",
+              VIEW_FMT(domain));
+    return TEMPFAIL;
+}
+
+/* HOST itself, without MX. */
+static enum result by_host(struct search *s, struct view host)
+{
+    enum dns_result got = add_host(s, host, 0);
+    if (got != DNS_OK)
+        return failed(got);
+    if (s->out->n == 0) {
+        error_set(s->error, "5.4.4", "%.*s has no address of a family in inet_protocols",
+                  VIEW_FMT(host));
+        return PERMFAIL;
+    }
+    if (s->may_loop && targets_cut_self(s->out, is_own, s->client) == TARGETS_ONLY_SELF)
+        return loops_back(s, host);
+    return OK;
+}
+
+/* MX of DOMAIN, or its own address when it has none. */
+static enum result by_domain(struct search *s, struct view domain)
+{
+    struct dns_mx mx;
+    enum dns_result got = dns_lookup_mx(s->arena, domain, DNS_TIMEOUT, &mx, s->error);
+    if (got == DNS_OK)
+        return from_mx(s, domain, &mx);
+    if (got == DNS_TEMPFAIL && conf_bool(s->client->conf, P_ignore_mx_lookup_error))
+        got = DNS_NODATA;
+    if (got != DNS_NODATA)
+        return failed(got);
+    error_clear(s->error);
+    return by_host(s, domain);
+}
+
+static enum result unix_target(struct search *s, struct view path)
+{
+    struct net_address address;
+    if (!net_address_unix(path, &address)) {
+        error_set(s->error, "4.3.5", "unix-domain name too long: %.*s", VIEW_FMT(path));
+        return TEMPFAIL;
+    }
+    targets_add(s->out, s->arena, conf_view(s->client->conf, P_myhostname), &address, 0,
+                0);
+    return OK;
+}
+
+static size_t random_below(size_t n)
+{
+    return (size_t)random() % n;
+}
+
+static void put_in_order(struct client *c, struct targets *t)
+{
+    struct view preferred = conf_view(c->conf, PARAMETER(c, address_preference));
+    bool shuffle = conf_bool(c->conf, PARAMETER(c, randomize_addresses));
+    int64_t limit = conf_int(c->conf, PARAMETER(c, mx_address_limit));
+    int family = view_eq(preferred, VIEW("ipv6"))   ? AF_INET6
+                 : view_eq(preferred, VIEW("ipv4")) ? AF_INET
+                                                    : AF_UNSPEC;
+    targets_order(t, shuffle ? random_below : NULL, family);
+    if (conf_bool(c->conf, PARAMETER(c, balance_inet_protocols)) && limit > 0)
+        targets_balance(t, (size_t)limit);
+}
+
+/* May the DNS be asked for MX records? */
+static bool asks_no_mx(const struct client *c, const struct net_endpoint *to)
+{
+    return c->lmtp || to->bracketed || conf_bool(c->conf, P_disable_dns_lookups) ||
+           view_eq_case(conf_view(c->conf, PARAMETER(c, dns_support_level)),
+                        VIEW("disabled"));
+}
+
+enum result targets_find(struct client *c, struct view nexthop, struct arena *a,
+                         struct targets *out, bool *may_loop, struct error *e)
+{
+    struct net_endpoint to;
+    struct search s = {.client = c, .arena = a, .out = out, .error = e};
+    *out = (struct targets){.n = 0};
+    *may_loop = false;
+    if (!net_endpoint_parse(nexthop, &to) || view_is_empty(to.host)) {
+        error_set(e, "4.3.5", "bad destination \"%.*s\"", VIEW_FMT(nexthop));
+        return TEMPFAIL;
+    }
+    if (to.unix_path)
+        return unix_target(&s, to.host);
+    struct view port_text =
+        view_is_empty(to.port) ? conf_view(c->conf, PARAMETER(c, tcp_port)) : to.port;
+    s.port = net_port_parse(port_text);
+    if (s.port == 0) {
+        error_set(e, "4.3.5", "bad network port: %.*s for destination: %.*s",
+                  VIEW_FMT(port_text), VIEW_FMT(nexthop));
+        return TEMPFAIL;
+    }
+    s.may_loop = *may_loop =
+        !c->lmtp && s.port == net_port_parse(conf_view(c->conf, P_smtp_tcp_port));
+    enum result result =
+        asks_no_mx(c, &to) ? by_host(&s, to.host) : by_domain(&s, to.host);
+    if (result == OK)
+        put_in_order(c, out);
+    return result;
+}
