@@ -86,8 +86,10 @@ static enum result answer_trace(struct bouncer *b, const struct report *r,
         return OK;
     }
     bool verify = r->kind == DSN_VERIFY;
+    bool all_clear =
+        r->flags & MESSAGE_DELAY_SENT; /* confirm_delay_cleared: qmgr chose */
     struct mailing to_sender = {.to = r->original.sender,
-                                .all = verify,
+                                .all = verify || all_clear,
                                 .ret = verify ? DSN_RET_FULL : DSN_RET_HDRS,
                                 .log = "sender delivery status notification"};
     return report_post(b, r, &to_sender, e);
