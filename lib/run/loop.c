@@ -51,6 +51,14 @@ void loop_done(void)
     fibers_done();
 }
 
+void loop_detach(void)
+{
+    if (loop.epoll < 0)
+        return;
+    close(loop.epoll);
+    loop.epoll = epoll_create1(EPOLL_CLOEXEC);
+}
+
 int64_t loop_now(void)
 {
     return loop.now;

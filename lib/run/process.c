@@ -300,6 +300,7 @@ pid_t process_fork(int (*fn)(void *arg), void *arg, struct error *e)
         error_set_errno(e, "4.3.0", "fork");
     if (pid != 0)
         return pid;
+    loop_detach();
     threads_forget();
     loop_done();
     _exit(fn(arg));

@@ -222,6 +222,8 @@ static void fork_and_wait(void *arg)
     r->pid = process_fork(child_main, &value, &r->error);
     assert_true(r->pid > 0);
     r->why = process_wait(r->pid, clock_in(20 * CLOCK_SECOND), &r->status);
+    thread_run(add_one, &value); /* the child has taken nothing from our loop */
+    assert_int_equal(value, 43);
 }
 
 static void a_forked_child_goes_on_in_c(void **state)
