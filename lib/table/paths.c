@@ -28,6 +28,15 @@ static void add_directory_of(struct path_set *set, struct view path)
     set->items[set->n++] = copy;
 }
 
+/* unix:passwd.byname and unix:group.byname read files that are replaced by renaming
+ * whenever a user is added. */
+static void add_system_users(struct path_set *set, struct view value)
+{
+    if (view_find_view(value, VIEW("unix:passwd.byname")) != VIEW_NPOS ||
+        view_find_view(value, VIEW("unix:group.byname")) != VIEW_NPOS)
+        add_directory_of(set, VIEW("/etc/passwd"));
+}
+
 /* Every "/path" and "type:/path" word of a parameter's value. */
 static void scan_value(struct path_set *set, struct view value)
 {
@@ -54,6 +63,7 @@ const char *const *table_paths(const struct conf *c)
         struct view value = conf_view(c, (enum parameter)p);
         if (names_tables(value) && conf_is_set(c, (enum parameter)p))
             scan_value(&set, value);
+        add_system_users(&set, value);
     }
     scan_value(&set, conf_view(c, P_alias_maps));
     return set.items;

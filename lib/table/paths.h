@@ -9,8 +9,8 @@
 #include "conf/conf.h"
 
 /* The configuration directory and the directory of every file that a parameter names as a
- * table or list ("hash:/etc/aliases", "/etc/postfix/domains"); ends with NULL, never
- * freed. */
+ * table or list ("hash:/etc/aliases", "/etc/postfix/domains"), and /etc where the
+ * system's users are asked; ends with NULL, never freed. */
 const char *const *table_paths(const struct conf *c);
 
 #endif
