@@ -5,6 +5,26 @@
 
 #include <stdint.h>
 
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define HAS_ADDRESS_SANITIZER 1
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define HAS_ADDRESS_SANITIZER 1
+#endif
+
+#ifdef HAS_ADDRESS_SANITIZER
+#include <sys/auxv.h>
+
+const char *__asan_default_options(void);
+
+/* A set-gid program cannot be traced, so the search for leaks would fail in it. */
+__attribute__((no_sanitize("address"))) const char *__asan_default_options(void)
+{
+    return getauxval(AT_SECURE) ? "detect_leaks=0" : "";
+}
+#endif
+
 void *memory_alloc(size_t size)
 {
     return memory_alloc_array(1, size);
