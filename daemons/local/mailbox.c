@@ -173,11 +173,10 @@ static bool try_forward(struct work *w, const struct context *c,
         e->target = ERRAND_NOTHING;
     reply = errand_run(w->local, e, w->d->arena);
     e->target = target;
-    if (reply->result == OK && reply->found) {
-        if (reply->error.text[0])
-            log_warning("%s", reply->error.text);
+    if (reply->result == OK && reply->error.text[0]) /* a file that does not count */
+        log_warning("%s", reply->error.text);
+    if (reply->result == OK && reply->found)
         return forward_expand(w, c, user, e, reply);
-    }
     if (reply->result != OK && !direct) {
         work_failed(w, c, &reply->error);
         return true;
