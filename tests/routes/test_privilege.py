@@ -40,7 +40,7 @@ def test_a_user_can_add(gw, installed_stage):
     file = post(gw, installed_stage)
     status = file.stat()
     assert pwd.getpwuid(status.st_uid).pw_name == CHRIS
-    assert stat.S_IMODE(status.st_mode) & 0o077 == 0
+    assert stat.S_IMODE(status.st_mode) & 0o022 == 0  # pickup reads it; the directory keeps others out
     gw.start()
     wait_until(lambda: b"Subject: secret\n" in gw.mbox(LOULOU), "the message")
 
