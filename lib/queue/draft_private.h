@@ -6,8 +6,11 @@
 #include "ipc/ipc.h"
 #include "queue/draft.h"
 
+struct link_connection;
+
 /* One request under way; lives on the stack of the fiber that waits. */
 struct link_request {
+    const struct link_connection *connection;
     struct waitq answered;
     bool is_answered;
     enum result result;

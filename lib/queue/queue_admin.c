@@ -267,17 +267,10 @@ struct repair_call {
 static void repair(void *arg)
 {
     struct repair_call *r = arg;
-    struct queue_dir d;
+    bool in_use;
     *r->repaired = 0;
     r->result = TEMPFAIL;
-    if (!queue_dir_open(&d, r->conf, r->e))
-        return;
-    int lock = queue_dir_lock(&d, r->e);
-    bool in_use = lock < 0 && errno == EWOULDBLOCK;
-    if (lock >= 0)
-        close(lock);
-    queue_dir_close(&d);
-    if (lock >= 0)
+    if (queue_offline_is_free(r->conf, &in_use, r->e))
         r->result = queue_offline_repair(r->conf, r->repaired, r->e);
     else if (in_use)
         r->result = OK; /* qmgr keeps its own house */

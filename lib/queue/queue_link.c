@@ -111,10 +111,12 @@ static bool take_message(struct queue_link *l, struct ipc_message *m)
         take_refusal(r, m);
         return true;
     }
-    r->first = ipc_get_u64(m, IPC_ATTR_FIRST, 0);
-    r->count = ipc_get_u64(m, IPC_ATTR_COUNT, 0);
-    if (type == IPC_SPILL_IS)
+    if (type == IPC_SPILL_IS) {
         r->fd = ipc_take_fd(m, 0);
+    } else {
+        r->first = ipc_get_u64(m, IPC_ATTR_FIRST, 0);
+        r->count = ipc_get_u64(m, IPC_ATTR_COUNT, 0);
+    }
     answer(r, OK);
     return true;
 }
@@ -124,10 +126,11 @@ static void connection_lost(struct link_connection *c)
 {
     struct queue_link *l = c->link;
     if (l) {
-        l->connection = NULL;
+        if (l->connection == c)
+            l->connection = NULL;
         for (uint32_t i = 0; i < l->n_slots; i++) {
             struct link_request *r = l->slots[i].request;
-            if (r == NULL || r->is_answered)
+            if (r == NULL || r->is_answered || r->connection != c)
                 continue;
             error_set(&r->error, "4.3.0", "queue manager connection lost");
             answer(r, TEMPFAIL);
@@ -210,22 +213,35 @@ static struct link_connection *connect_link(struct queue_link *l, struct error *
     return l->connection;
 }
 
+/* Send one request on the connection there is; false when it did not leave. */
+static bool send_request(struct queue_link *l, enum ipc_type type, link_fill_fn *fill,
+                         void *arg, struct link_request *r, uint64_t tag)
+{
+    struct link_connection *c = connect_link(l, &r->error);
+    if (c == NULL)
+        return false;
+    struct arena *a = arena_new();
+    struct ipc_message *m = ipc_message_new(a, type);
+    r->connection = c;
+    ipc_put_u64(m, IPC_ATTR_TAG, tag);
+    if (fill)
+        fill(m, arg);
+    bool sent = connection_send(c, m, &r->error);
+    if (!sent && l->connection == c)
+        l->connection = NULL; /* its reader sees the end by itself */
+    arena_free(a);
+    return sent || r->is_answered;
+}
+
 enum result link_ask(struct queue_link *l, enum ipc_type type, link_fill_fn *fill,
                      void *arg, struct link_request *r, struct error *e)
 {
     *r = (struct link_request){.fd = -1};
     WAITQ_INIT(&r->answered);
-    struct link_connection *c = connect_link(l, e);
-    if (c == NULL)
-        return TEMPFAIL;
     uint64_t tag = slot_take(l, r);
-    struct arena *a = arena_new();
-    struct ipc_message *m = ipc_message_new(a, type);
-    ipc_put_u64(m, IPC_ATTR_TAG, tag);
-    if (fill)
-        fill(m, arg);
-    bool sent = connection_send(c, m, &r->error);
-    arena_free(a);
+    /* The second attempt is for a qmgr that was restarted and not used since. */
+    bool sent = send_request(l, type, fill, arg, r, tag) ||
+                (r->connection && send_request(l, type, fill, arg, r, tag));
     int64_t deadline = clock_in(ANSWER_TIMEOUT);
     while (sent && !r->is_answered)
         if (waitq_wait(&r->answered, deadline) != WAKE_OK && !r->is_answered) {

@@ -22,6 +22,7 @@ struct journaled {
 };
 
 struct offline {
+    bool was_root;
     struct queue_dir dir;
     int lock;
     struct journal *journal;
@@ -58,11 +59,40 @@ static void flushed(uint64_t ticket, bool good, const struct error *e, void *arg
     (void)ticket, (void)good, (void)e, (void)arg;
 }
 
+/* The super-user acts as the owner of the queue, so that what is written stays the
+ * owner's. */
+static bool become_owner(struct offline *o, const struct conf *c, struct error *e)
+{
+    struct view directory = conf_queue_directory(c);
+    struct stat st;
+    if (geteuid() != 0)
+        return true;
+    struct arena *a = arena_new();
+    const char *path = arena_printf(a, "%.*s/incoming", VIEW_FMT(directory)).p;
+    bool good = stat(path, &st) == 0;
+    if (good && st.st_uid != 0) {
+        o->was_root = true;
+        good = setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0;
+    }
+    if (!good)
+        error_set_errno(e, "4.3.0", "become the owner of %s", path);
+    arena_free(a);
+    return good;
+}
+
+static void become_root(const struct offline *o)
+{
+    if (o->was_root && (seteuid(0) < 0 || setegid(getgid()) < 0))
+        log_fatal("cannot become the super-user again");
+}
+
 static bool offline_open(struct offline *o, const struct conf *c, struct error *e)
 {
-    *o = (struct offline){.lock = -1};
+    *o = (struct offline){.lock = -1, .dir = {.fd = -1}};
     list_init(&o->live);
     o->file_marks = hash_new();
+    if (!become_owner(o, c, e))
+        return false;
     if (!queue_dir_open(&o->dir, c, e))
         return false;
     o->lock = queue_dir_lock(&o->dir, e);
@@ -100,6 +130,7 @@ static void offline_close(struct offline *o)
     if (o->lock >= 0)
         close(o->lock);
     queue_dir_close(&o->dir);
+    become_root(o);
 }
 
 /* --- one message --- */
@@ -445,6 +476,22 @@ static bool repair_entry(const struct queue_dir_entry *entry, void *arg)
         r->count += queue_dir_replace(d, entry->path, r->q, entry->id);
     }
     return true;
+}
+
+bool queue_offline_is_free(const struct conf *c, bool *in_use, struct error *e)
+{
+    struct offline o = {.dir = {.fd = -1}};
+    *in_use = false;
+    int lock = -1;
+    if (become_owner(&o, c, e) && queue_dir_open(&o.dir, c, e)) {
+        lock = queue_dir_lock(&o.dir, e);
+        *in_use = lock < 0 && errno == EWOULDBLOCK;
+    }
+    if (lock >= 0)
+        close(lock);
+    queue_dir_close(&o.dir);
+    become_root(&o);
+    return lock >= 0;
 }
 
 enum result queue_offline_repair(const struct conf *c, uint64_t *repaired,

@@ -23,6 +23,8 @@ enum result queue_offline_list(const struct conf *c, int *fd, uint64_t *count,
                                struct error *e);
 enum result queue_offline_read(const struct conf *c, struct view id, int *fd,
                                char queue_name[16], struct error *e);
+/* Can the lock be had?  *IN_USE: somebody has it. */
+bool queue_offline_is_free(const struct conf *c, bool *in_use, struct error *e);
 enum result queue_offline_repair(const struct conf *c, uint64_t *repaired,
                                  struct error *e);
 

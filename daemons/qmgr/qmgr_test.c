@@ -1,0 +1,961 @@
+/* qmgr_test - the real program between submitters and delivery agents of the test
+ *
+ * The test is submitter, agent and bounce at once; what an agent does is said by the
+ * local part of the recipient (agent_answer).  S033 S040 S084 S089 S092 S098 S099 S100
+ * S102 S105 S106.
+ */
+#include "agent/agent.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "dsn/report.h"
+#include "ipc/ipc.h"
+#include "net/dial.h"
+#include "net/listen.h"
+#include "queue/draft.h"
+#include "queue/queue_admin.h"
+#include "queue/queue_file.h"
+#include "run/loop.h"
+
+#include <pwd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+
+/* As root the program becomes OWNER, who must then own the queue. */
+#define OWNER    "games"
+#define PATIENCE (20 * CLOCK_SECOND)
+
+static char program_path[4096];
+
+static struct world {
+    char directory[64];
+    struct conf *conf;
+    struct queue_link *link;
+    int listener; /* public/qmgr */
+    pid_t pid;
+    struct listener *agent, *bounce;
+    struct arena *arena;
+    /* What the agent saw. */
+    unsigned delivered, attempts, running, most_running, crashes;
+    bool is_stalled, refuses_dead;
+    struct waitq released;
+    struct str seen; /* "ID:recipient " for each success */
+    /* What bounce saw. */
+    unsigned reports, reported_recipients;
+    char last_report[16];
+    bool bounce_commits;
+} w;
+
+/* --- files --- */
+
+static const char *path_of(const char *name)
+{
+    return arena_printf(w.arena, "%s/%s", w.directory, name).p;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static const char *read_log(void)
+{
+    int fd = open(path_of("log"), O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    char *p = arena_alloc(w.arena, (size_t)st.st_size + 1);
+    assert_true(queue_read_full(fd, p, (size_t)st.st_size, 0));
+    close(fd);
+    return p;
+}
+
+static bool log_has(const char *text)
+{
+    return strstr(read_log(), text) != NULL;
+}
+
+static bool wait_log(const char *text)
+{
+    int64_t deadline = clock_in(PATIENCE);
+    while (!log_has(text) && clock_mono() < deadline)
+        (void)fiber_sleep(CLOCK_SECOND / 50);
+    if (!log_has(text))
+        print_error("not in the log: %s\n%s\n", text, read_log());
+    return log_has(text);
+}
+
+static bool wait_count(const unsigned *counter, unsigned wanted)
+{
+    int64_t deadline = clock_in(PATIENCE);
+    while (*counter < wanted && clock_mono() < deadline)
+        (void)fiber_sleep(CLOCK_SECOND / 100);
+    if (*counter < wanted)
+        print_error("%u of %u\n%s\n", *counter, wanted, read_log());
+    return *counter >= wanted;
+}
+
+/* --- the program --- */
+
+static void run_program(void)
+{
+    static const char *const argv[] = {"qmgr", "-n", "qmgr", "-t", "unix", "-c"};
+    const char *args[8];
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    union {
+        const char **in;
+        char **out;
+    } call = {.in = args};
+    memcpy(args, argv, sizeof argv);
+    args[6] = path_of("etc");
+    args[7] = NULL;
+    int log = open(path_of("log"), O_WRONLY | O_APPEND);
+    int high = fcntl(w.listener, F_DUPFD, 20), high_log = fcntl(log, F_DUPFD, 20);
+    if (high < 0 || high_log < 0 || dup2(high, 3) < 0 || dup2(high_log, 4) < 0)
+        _exit(126);
+    close_range(5, ~0U, 0);
+    setenv("DILIGENCE_SOCKETS", "qmgr", 1);
+    setenv("DILIGENCE_LOG", "4", 1);
+    unsetenv("DILIGENCE_STATUS");
+    execv(program_path, call.out);
+    _exit(127);
+}
+
+static void listen_qmgr(void)
+{
+    struct error e = ERROR_INIT;
+    w.listener = listen_unix(path_of("queue/public/qmgr"), SOCK_SEQPACKET, 0600, 100, &e);
+    assert_true(w.listener >= 0);
+}
+
+static void start_qmgr(void)
+{
+    w.pid = fork();
+    assert_true(w.pid >= 0);
+    if (w.pid == 0)
+        run_program();
+}
+
+static void end_qmgr(int signo)
+{
+    int status;
+    assert_int_equal(kill(w.pid, signo), 0);
+    assert_int_equal(waitpid(w.pid, &status, 0), w.pid);
+    if (signo == SIGTERM && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+        print_error("exit status %x\n%s\n", status, read_log());
+        fail();
+    }
+    w.pid = 0;
+}
+
+/* --- the agent --- */
+
+static void put_result(struct ipc_message *m, uint64_t index, enum outcome outcome,
+                       const char *status, const char *text)
+{
+    ipc_put_u64(m, IPC_ATTR_INDEX, index);
+    ipc_put_u64(m, IPC_ATTR_OUTCOME, outcome);
+    ipc_put_cstr(m, IPC_ATTR_RECIPIENT_STATUS, status);
+    ipc_put_cstr(m, IPC_ATTR_RECIPIENT_TEXT, text);
+}
+
+struct request {
+    struct ipc *ipc;
+    struct arena *arena;
+    struct ipc_message *m;
+    int fd;
+    uint64_t tag;
+    unsigned *users;
+};
+
+static void check_content(const struct request *r)
+{
+    char byte[1];
+    struct stat st;
+    uint64_t size = ipc_get_u64(r->m, IPC_ATTR_CONTENT_SIZE, 0);
+    assert_true(fstat(r->fd, &st) == 0 && (uint64_t)st.st_size >= size);
+    assert_true(queue_read_full(r->fd, byte, 1, size - 1));
+    assert_int_equal(byte[0], '\n');
+    assert_int_equal(pwrite(r->fd, "x", 1, 0), -1); /* nobody may change it */
+}
+
+/* One recipient's fate by its local part. */
+static void answer_recipient(struct ipc_message *m, const char *id, struct view to,
+                             uint64_t index)
+{
+    if (view_starts(to, VIEW("defer"))) {
+        put_result(m, index, OUTCOME_DEFERRED, "4.2.0", "not now, please");
+    } else if (view_starts(to, VIEW("bounce"))) {
+        put_result(m, index, OUTCOME_BOUNCED, "5.1.1", "no such user");
+    } else if (view_starts(to, VIEW("dead")) && w.refuses_dead) {
+        put_result(m, index, OUTCOME_DEFERRED, "4.4.1",
+                   "connect to x: Connection refused");
+        ipc_put_cstr(m, IPC_ATTR_DEAD_STATUS, "4.4.1");
+        ipc_put_cstr(m, IPC_ATTR_DEAD_TEXT, "connect to x: Connection refused");
+    } else {
+        put_result(m, index, OUTCOME_SENT, "2.0.0", "250 Ok");
+        w.delivered++;
+        str_addf(&w.seen, "%s:%.*s ", id, VIEW_FMT(to));
+    }
+}
+
+static void answer_request(void *arg)
+{
+    struct request *r = arg;
+    struct error e = ERROR_INIT;
+    struct ipc_value v;
+    size_t position = 0;
+    struct view to = VIEW_NONE, id = ipc_get_view(r->m, IPC_ATTR_QUEUE_ID);
+    bool is_crash = false, is_slow = false, is_checkpoint = false;
+    char name[QUEUE_ID_MAX];
+    snprintf(name, sizeof name, "%.*s", VIEW_FMT(id));
+    w.attempts++;
+    w.running++;
+    if (w.running > w.most_running)
+        w.most_running = w.running;
+    check_content(r);
+    while (w.is_stalled)
+        (void)waitq_wait(&w.released, clock_in(CLOCK_SECOND / 10));
+    struct ipc_message *m = ipc_message_new(r->arena, IPC_DELIVERED);
+    ipc_put_u64(m, IPC_ATTR_TAG, r->tag);
+    while (ipc_next(r->m, &position, &v)) {
+        if (v.attr == IPC_ATTR_RECIPIENT)
+            to = v.view;
+        is_crash |= view_starts(to, VIEW("crash")) && w.crashes > 0;
+        is_slow |= view_starts(to, VIEW("slow"));
+        is_checkpoint |= view_starts(to, VIEW("store"));
+        if (v.attr == IPC_ATTR_INDEX && !is_crash)
+            answer_recipient(m, name, to, v.u64);
+    }
+    if (is_slow)
+        (void)fiber_sleep(CLOCK_SECOND / 20);
+    if (is_checkpoint)
+        ipc_put_cstr(m, IPC_ATTR_CHECKPOINT, w.directory);
+    if (is_crash) {
+        w.crashes--;
+        shutdown(ipc_fd(r->ipc), SHUT_RDWR);
+    } else {
+        (void)!ipc_send(r->ipc, m, clock_in(PATIENCE), &e);
+    }
+    w.running--;
+    close(r->fd);
+    arena_free(r->arena);
+    (*r->users)--;
+    memory_free(r);
+}
+
+static void agent_connection(int fd, const struct net_address *peer, void *arg)
+{
+    struct ipc *c = ipc_open(fd);
+    struct error e = ERROR_INIT;
+    unsigned users = 0;
+    (void)peer, (void)arg;
+    for (;;) {
+        struct arena *a = arena_new();
+        struct ipc_message *m = ipc_receive(c, a, CLOCK_NEVER, &e);
+        if (m == NULL) {
+            arena_free(a);
+            break;
+        }
+        if (ipc_message_type(m) != IPC_DELIVER) {
+            assert_int_equal(ipc_message_type(m), IPC_HELLO);
+            arena_free(a);
+            continue;
+        }
+        struct request *r = NEW(struct request);
+        *r = (struct request){
+            c, a, m, ipc_take_fd(m, 0), ipc_get_u64(m, IPC_ATTR_TAG, 0), &users};
+        users++;
+        fiber_spawn("answer", answer_request, r);
+    }
+    while (users > 0)
+        (void)fiber_sleep(CLOCK_SECOND / 100);
+    ipc_close(c);
+}
+
+/* --- bounce --- */
+
+static enum result submit(const char *sender, const char *const *recipients, size_t size,
+                          const struct queue_id *origin, struct queue_id *id);
+
+static void take_report(struct ipc_message *m)
+{
+    struct error e = ERROR_INIT;
+    struct report_recipient *list;
+    size_t n;
+    struct queue_id origin;
+    int content = ipc_take_fd(m, 0), recipients = ipc_take_fd(m, 1);
+    struct arena *a = arena_new();
+    assert_true(report_read(a, recipients, &list, &n, &e));
+    assert_true(queue_id_parse(ipc_get_view(m, IPC_ATTR_QUEUE_ID), &origin));
+    snprintf(w.last_report, sizeof w.last_report, "%.*s",
+             VIEW_FMT(ipc_get_view(m, IPC_ATTR_REPORT)));
+    w.reported_recipients += (unsigned)n;
+    if (w.bounce_commits) {
+        static const char *const to[] = {"ok-sender@x.test", NULL};
+        assert_int_equal(submit("", to, 300, &origin, NULL), OK);
+    }
+    w.reports++;
+    close(content);
+    close(recipients);
+    arena_free(a);
+}
+
+static void bounce_connection(int fd, const struct net_address *peer, void *arg)
+{
+    struct ipc *c = ipc_open(fd);
+    struct arena *a = arena_new();
+    struct error e = ERROR_INIT;
+    struct ipc_message *m;
+    (void)peer, (void)arg;
+    while ((m = ipc_receive(c, a, CLOCK_NEVER, &e)) != NULL) {
+        if (ipc_message_type(m) == IPC_HELLO)
+            continue;
+        assert_int_equal(ipc_message_type(m), IPC_REPORT_ABOUT);
+        uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
+        take_report(m);
+        m = ipc_message_new(a, IPC_REPORTED);
+        ipc_put_u64(m, IPC_ATTR_TAG, tag);
+        assert_true(ipc_send(c, m, clock_in(PATIENCE), &e));
+    }
+    arena_free(a);
+    ipc_close(c);
+}
+
+static void start_bounce(void)
+{
+    struct error e = ERROR_INIT;
+    static const struct listen_limits limits = {100};
+    int fd = listen_unix(path_of("queue/private/bounce"), SOCK_SEQPACKET, 0666, 10, &e);
+    assert_true(fd >= 0);
+    w.bounce = listen_serve(fd, &limits, bounce_connection, NULL);
+}
+
+static void start_agent(void)
+{
+    struct error e = ERROR_INIT;
+    static const struct listen_limits limits = {100};
+    int fd = listen_unix(path_of("queue/private/fake"), SOCK_SEQPACKET, 0666, 10, &e);
+    assert_true(fd >= 0);
+    w.agent = listen_serve(fd, &limits, agent_connection, NULL);
+}
+
+/* --- submitting --- */
+
+static enum result submit(const char *sender, const char *const *recipients, size_t size,
+                          const struct queue_id *origin, struct queue_id *id)
+{
+    struct error e = ERROR_INIT;
+    struct draft *d = draft_open(w.link, &e);
+    if (d == NULL) {
+        print_error("%s\n", error_cstr(&e));
+        return TEMPFAIL;
+    }
+    if (id)
+        *id = *draft_id(d);
+    struct envelope env = {.sender = view_of(sender),
+                           .client_name = VIEW("test.example")};
+    struct recipient *list = arena_alloc_array(w.arena, 64, sizeof *list);
+    while (env.n_recipients < 64 && recipients[env.n_recipients]) {
+        list[env.n_recipients].address = view_of(recipients[env.n_recipients]);
+        list[env.n_recipients].original = list[env.n_recipients].address;
+        env.n_recipients++;
+    }
+    env.recipients = list;
+    char *line = memory_alloc(1024);
+    memset(line, 'a', 1023);
+    line[1023] = '\n';
+    for (size_t left = size; left > 0;) {
+        size_t n = left < 1024 ? left : 1024;
+        draft_write(d, (struct view){line + (1024 - n), n});
+        left -= n;
+    }
+    memory_free(line);
+    enum result r = draft_commit(d, &env, origin, &e);
+    if (r != OK)
+        print_message("commit: %s\n", error_cstr(&e));
+    return r;
+}
+
+static enum result send_to(const char *recipient, struct queue_id *id)
+{
+    const char *const list[] = {recipient, NULL};
+    return submit("sender@x.test", list, 4096, NULL, id);
+}
+
+static const char *listing(uint64_t *count)
+{
+    int fd;
+    struct error e = ERROR_INIT;
+    enum result r = queue_admin_list(w.conf, &fd, count, &e);
+    if (r != OK)
+        fail_msg("%s", error_cstr(&e));
+    off_t n = lseek(fd, 0, SEEK_END);
+    char *p = arena_alloc(w.arena, (size_t)n + 1);
+    assert_true(queue_read_full(fd, p, (size_t)n, 0));
+    close(fd);
+    return p;
+}
+
+static uint64_t control(enum queue_request request, const char *id)
+{
+    struct queue_selection s = {.id = view_of(id)};
+    struct error e = ERROR_INIT;
+    uint64_t count;
+    if (queue_admin_control(w.conf, request, &s, &count, &e) != OK)
+        fail_msg("%s", error_cstr(&e));
+    return count;
+}
+
+static bool wait_empty(void)
+{
+    uint64_t count = 1;
+    int64_t deadline = clock_in(PATIENCE);
+    while (listing(&count), count > 0 && clock_mono() < deadline)
+        (void)fiber_sleep(CLOCK_SECOND / 20);
+    return count == 0;
+}
+
+/* --- the tests --- */
+
+static void body_deliver(void *arg)
+{
+    struct queue_id id;
+    (void)arg;
+    assert_int_equal(send_to("ok@x.test", &id), OK);
+    assert_true(wait_count(&w.delivered, 1));
+    const char *line = arena_printf(w.arena,
+                                    "postfix/qmgr[%d]: %s: from=<sender@x.test>, "
+                                    "size=4096, nrcpt=1 (queue active)\n",
+                                    (int)w.pid, id.text)
+                           .p;
+    assert_true(wait_log(line));
+    assert_true(wait_log(arena_printf(w.arena, "%s: removed\n", id.text).p));
+    assert_true(wait_empty());
+}
+
+/* S102, S105: only what was deferred is tried again; the reason shows. */
+static void body_defer_and_retry(void *arg)
+{
+    static const char *const to[] = {"ok1@x.test", "defer@x.test", "ok2@x.test", NULL};
+    struct queue_id id;
+    uint64_t count;
+    (void)arg;
+    assert_int_equal(submit("sender@x.test", to, 100, NULL, &id), OK);
+    assert_true(wait_count(&w.delivered, 2));
+    (void)fiber_sleep(CLOCK_SECOND / 5);
+    const char *list = listing(&count);
+    assert_int_equal(count, 1);
+    assert_non_null(strstr(list, "\"queue_name\": \"deferred\""));
+    assert_non_null(strstr(list, id.text));
+    assert_non_null(strstr(list, "\"sender\": \"sender@x.test\", \"recipients\": "
+                                 "[{\"address\": \"defer@x.test\", \"delay_reason\": "
+                                 "\"not now, please\"}]}"));
+    assert_true(wait_count(&w.attempts, 2 + 1));
+    assert_int_equal(w.delivered, 2);
+    assert_int_equal(control(QUEUE_DELETE, id.text), 1);
+    assert_true(wait_empty());
+}
+
+/* S098, S106: what was acknowledged is delivered after a kill, what was delivered is not
+ * repeated, IDs stay. */
+static void body_kill(void *arg)
+{
+    enum { BEFORE = 20, STALLED = 20 };
+    struct queue_id ids[STALLED];
+    (void)arg;
+    for (int i = 0; i < BEFORE; i++)
+        assert_int_equal(send_to("ok@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, BEFORE));
+    assert_true(wait_empty());
+    w.is_stalled = true;
+    for (int i = 0; i < STALLED; i++)
+        assert_int_equal(send_to("ok@x.test", &ids[i]), OK);
+    end_qmgr(SIGKILL);
+    str_clear(&w.seen);
+    w.delivered = 0;
+    (void)fiber_sleep(CLOCK_SECOND / 5); /* old answers go nowhere */
+    w.is_stalled = false;
+    (void)fiber_sleep(CLOCK_SECOND / 5);
+    w.delivered = 0;
+    str_clear(&w.seen);
+    start_qmgr();
+    assert_true(wait_count(&w.delivered, STALLED));
+    assert_true(wait_empty());
+    assert_int_equal(w.delivered, STALLED);
+    for (int i = 0; i < STALLED; i++)
+        assert_non_null(strstr(str_cstr(&w.seen), ids[i].text));
+    assert_int_equal(send_to("ok@x.test", NULL), OK); /* the link comes back */
+}
+
+/* A permanent failure makes one report; without bounce the message stays. */
+static void body_bounce(void *arg)
+{
+    static const char *const to[] = {"bounce1@x.test", "ok@x.test", "bounce2@x.test",
+                                     NULL};
+    struct queue_id id;
+    (void)arg;
+    assert_int_equal(submit("sender@x.test", to, 100, NULL, &id), OK);
+    assert_true(wait_log("failure report"));
+    uint64_t count;
+    (void)fiber_sleep(CLOCK_SECOND / 5);
+    assert_non_null(strstr(listing(&count), "bounce2@x.test"));
+    start_bounce();
+    w.bounce_commits = true;
+    assert_true(wait_count(&w.reports, 1));
+    assert_string_equal(w.last_report, "failure");
+    assert_int_equal(w.reported_recipients, 2);
+    assert_true(wait_empty());
+    assert_int_equal(w.reports, 1);
+    assert_non_null(strstr(str_cstr(&w.seen), "ok-sender@x.test"));
+}
+
+/* An agent that dies loses nothing. */
+static void body_agent_dies(void *arg)
+{
+    (void)arg;
+    w.crashes = 1;
+    assert_int_equal(send_to("crash@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, 1)); /* another agent has it at once */
+    w.crashes = 2;
+    assert_int_equal(send_to("crash@x.test", NULL), OK);
+    assert_true(wait_log("warning: transport fake failure"));
+    assert_true(wait_log("postfix/error["));
+    assert_true(wait_log("status=deferred (unknown mail transport error)"));
+    assert_true(wait_count(&w.delivered, 2));
+    assert_true(wait_empty());
+}
+
+/* S084, S099: the active window is bounded; hold, release, read, delete. */
+static void body_window_and_control(void *arg)
+{
+    struct queue_id ids[8];
+    uint64_t count;
+    (void)arg;
+    w.is_stalled = true;
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(send_to("ok@x.test", &ids[i]), OK);
+    assert_true(wait_count(&w.running, 3));
+    (void)fiber_sleep(CLOCK_SECOND / 5);
+    assert_int_equal(w.running, 3); /* qmgr_message_active_limit */
+    const char *list = listing(&count);
+    unsigned active = 0;
+    for (const char *p = list; (p = strstr(p, "\"active\"")) != NULL; p++)
+        active++;
+    assert_int_equal(count, 8);
+    assert_int_equal(active, 3);
+    assert_int_equal(control(QUEUE_HOLD, ids[6].text), 1);
+    assert_int_equal(control(QUEUE_DELETE, ids[7].text), 1);
+    assert_int_equal(control(QUEUE_DELETE, "ABCDEF123456"), 0);
+    assert_non_null(strstr(listing(&count), "\"hold\""));
+    assert_int_equal(count, 7);
+    int fd;
+    char name[16];
+    struct error e = ERROR_INIT;
+    struct queue_message m;
+    assert_int_equal(queue_admin_read(w.conf, queue_id_view(&ids[6]), &fd, name, &e), OK);
+    assert_string_equal(name, "hold");
+    assert_int_equal(
+        queue_file_read(w.arena, fd, 0, (uint64_t)lseek(fd, 0, SEEK_END), &m, &e), OK);
+    assert_int_equal(m.content_size, 4096);
+    close(fd);
+    assert_int_equal(queue_admin_read(w.conf, queue_id_view(&ids[0]), &fd, name, &e), OK);
+    assert_string_equal(name, "active");
+    close(fd);
+    w.is_stalled = false;
+    waitq_wake_all(&w.released);
+    assert_true(wait_count(&w.delivered, 6));
+    assert_int_equal(control(QUEUE_RELEASE, "ALL"), 1);
+    assert_true(wait_count(&w.delivered, 7));
+    assert_true(wait_empty());
+    assert_true(log_has("postfix/postsuper["));
+    assert_true(log_has("placed on hold"));
+    assert_true(log_has("released from hold"));
+}
+
+/* S040, S092: never more deliveries at a time than the destination's limit. */
+static void body_concurrency(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(send_to("slow@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, 12));
+    assert_int_equal(w.most_running, 2);
+    w.most_running = 0;
+    for (int i = 0; i < 10; i++) /* other destinations run beside it */
+        assert_int_equal(send_to(arena_printf(w.arena, "slow@d%d.test", i).p, NULL), OK);
+    assert_true(wait_count(&w.delivered, 22));
+    assert_true(w.most_running > 4);
+}
+
+static void body_large(void *arg)
+{
+    static const char *const to[] = {"ok@x.test", NULL};
+    (void)arg;
+    assert_int_equal(submit("sender@x.test", to, 300000, NULL, NULL), OK);
+    assert_int_equal(submit("sender@x.test", to, 3 << 20, NULL, NULL), OK);
+    assert_true(wait_count(&w.delivered, 2));
+    assert_true(wait_empty());
+}
+
+/* A destination that does not answer: the others of its line are not tried. */
+static void body_dead(void *arg)
+{
+    (void)arg;
+    w.refuses_dead = true;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(send_to("dead@dead.test", NULL), OK);
+    assert_true(wait_log("status=deferred (delivery temporarily suspended: connect to x: "
+                         "Connection refused)"));
+    (void)fiber_sleep(CLOCK_SECOND / 2);
+    w.refuses_dead = false;
+    assert_true(control(QUEUE_FLUSH, "") > 0);
+    assert_true(wait_count(&w.delivered, 6));
+    assert_true(wait_empty());
+}
+
+/* S089: too old goes back, with the reason of the last attempt. */
+static void body_expire(void *arg)
+{
+    struct queue_id id;
+    (void)arg;
+    start_bounce();
+    assert_int_equal(send_to("defer@x.test", &id), OK);
+    assert_true(wait_log("status=expired, returned to sender"));
+    assert_true(wait_count(&w.reports, 1));
+    assert_string_equal(w.last_report, "failure");
+    assert_true(wait_empty());
+}
+
+static void body_forced_expire(void *arg)
+{
+    struct queue_id id;
+    (void)arg;
+    start_bounce();
+    assert_int_equal(send_to("defer@x.test", &id), OK);
+    assert_true(wait_count(&w.attempts, 1));
+    (void)fiber_sleep(CLOCK_SECOND / 10);
+    assert_int_equal(control(QUEUE_EXPIRE, id.text), 1);
+    assert_int_equal(control(QUEUE_FLUSH_ID, id.text), 1);
+    assert_true(wait_log("status=force-expired, returned to sender"));
+    assert_true(wait_count(&w.reports, 1));
+    assert_true(wait_empty());
+}
+
+/* A delivery that waits for a checkpoint is gone from sight, and gone for good after it.
+ */
+static void body_checkpoint(void *arg)
+{
+    (void)arg;
+    assert_int_equal(send_to("store@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, 1));
+    assert_true(wait_empty());
+    (void)fiber_sleep(3 * CLOCK_SECOND / 2);
+    end_qmgr(SIGTERM);
+    start_qmgr();
+    (void)fiber_sleep(CLOCK_SECOND / 2);
+    assert_int_equal(w.delivered, 1);
+    assert_int_equal(send_to("store@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, 2));
+    end_qmgr(SIGKILL); /* before the checkpoint: delivered again */
+    start_qmgr();
+    assert_true(wait_count(&w.delivered, 3));
+}
+
+/* With qmgr down the same requests work on journal and files. */
+static void body_offline(void *arg)
+{
+    struct queue_id held, deferred, journaled;
+    uint64_t count;
+    (void)arg;
+    assert_int_equal(send_to("defer@x.test", &deferred), OK);
+    assert_int_equal(send_to("defer@x.test", &held), OK);
+    assert_true(wait_count(&w.attempts, 2));
+    (void)fiber_sleep(CLOCK_SECOND / 5);
+    assert_int_equal(control(QUEUE_HOLD, held.text), 1);
+    w.is_stalled = true;
+    assert_int_equal(send_to("ok@x.test", &journaled), OK);
+    end_qmgr(SIGTERM);
+    close(w.listener);
+    w.is_stalled = false;
+    const char *list = listing(&count);
+    assert_int_equal(count, 3);
+    assert_non_null(strstr(list, "\"incoming\""));
+    assert_non_null(strstr(list, "\"hold\""));
+    assert_non_null(strstr(list, "not now, please"));
+    assert_int_equal(control(QUEUE_DELETE, deferred.text), 1);
+    assert_int_equal(control(QUEUE_RELEASE, held.text), 1);
+    assert_int_equal(control(QUEUE_HOLD, journaled.text), 1);
+    list = listing(&count);
+    assert_int_equal(count, 2);
+    assert_null(strstr(list, deferred.text));
+    assert_int_equal(control(QUEUE_DELETE, "ALL"), 2);
+    listing(&count);
+    assert_int_equal(count, 0);
+    struct error e = ERROR_INIT;
+    struct queue_selection all = {.id = VIEW("ALL")};
+    assert_int_equal(queue_admin_control(w.conf, QUEUE_FLUSH, &all, &count, &e),
+                     TEMPFAIL);
+    assert_int_equal(queue_admin_repair(w.conf, &count, &e), OK);
+    listen_qmgr();
+    start_qmgr();
+    assert_int_equal(send_to("ok@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, 1));
+}
+
+/* --- a hostile submitter --- */
+
+static struct ipc_message *offer(struct ipc *c, const char *id, int fd, uint64_t content,
+                                 uint64_t envelope)
+{
+    struct error e = ERROR_INIT;
+    struct ipc_message *m = ipc_message_new(w.arena, IPC_COMMIT);
+    ipc_put_u64(m, IPC_ATTR_TAG, 7);
+    ipc_put_cstr(m, IPC_ATTR_QUEUE_ID, id);
+    ipc_put_u64(m, IPC_ATTR_CONTENT_SIZE, content);
+    ipc_put_u64(m, IPC_ATTR_ENVELOPE_SIZE, envelope);
+    ipc_put_fd(m, fd);
+    assert_true(ipc_send(c, m, clock_in(PATIENCE), &e));
+    do
+        m = ipc_receive(c, w.arena, clock_in(PATIENCE), &e);
+    while (m && ipc_message_type(m) == IPC_QUEUE_STATE);
+    return m;
+}
+
+static void assert_refused(struct ipc_message *m)
+{
+    assert_non_null(m);
+    assert_int_equal(ipc_message_type(m), IPC_REFUSED);
+}
+
+static void body_hostile(void *arg)
+{
+    struct error e = ERROR_INIT;
+    (void)arg;
+    int s = dial_seqpacket(path_of("queue/public/qmgr"), clock_in(PATIENCE), &e);
+    assert_true(s >= 0);
+    struct ipc *c = ipc_open(s);
+    int fd = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    char *zeros = arena_alloc(w.arena, 1000);
+    assert_true(queue_write_full(fd, zeros, 1000, 0));
+    assert_refused(offer(c, "ABCDE99999", fd, 100, 100));        /* no footer */
+    assert_refused(offer(c, "ABCDE99999", fd, 1 << 20, 100));    /* short */
+    assert_refused(offer(c, "ABCDE99999", fd, UINT64_MAX, 100)); /* overflow */
+    assert_refused(offer(c, "../../etc/x", fd, 100, 100));       /* not an ID */
+    close(fd);
+    fd = open(path_of("etc/main.cf"), O_RDONLY | O_CLOEXEC);
+    assert_refused(offer(c, "ABCDE99999", fd, 100, 100)); /* not sealable, not ours */
+    close(fd);
+    fd = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_int_equal(ftruncate(fd, 8192), 0);
+    void *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_refused(
+        offer(c, "ABCDE99999", fd, 100, 100)); /* still writable by a mapping */
+    munmap(map, 8192);
+    close(fd);
+    /* Garbage ends the connection, not the program. */
+    assert_int_equal(send(s, "garbage", 7, 0), 7);
+    assert_null(ipc_receive(c, w.arena, clock_in(PATIENCE), &e));
+    ipc_close(c);
+    assert_int_equal(send_to("ok@x.test", NULL), OK);
+    assert_true(wait_count(&w.delivered, 1));
+}
+
+/* Files that the test makes in the queue belong to the queue's owner. */
+static void become_owner(bool on)
+{
+    const struct passwd *p = getpwnam(OWNER);
+    if (getuid() == 0 && p)
+        assert_int_equal(seteuid(on ? p->pw_uid : 0), 0);
+}
+
+/* S100: a large deferred queue does not slow new mail; it is found in the background. */
+static void body_backlog(void *arg)
+{
+    enum { BACKLOG = 20000 };
+    struct queue_id id;
+    struct queue_dir d;
+    struct error e = ERROR_INIT;
+    (void)arg;
+    assert_int_equal(send_to("defer@x.test", &id), OK);
+    assert_true(wait_count(&w.attempts, 1));
+    (void)fiber_sleep(CLOCK_SECOND / 5);
+    end_qmgr(SIGTERM);
+    assert_true(queue_dir_open(&d, w.conf, &e));
+    int from = queue_dir_open_file(&d, QUEUE_NAME_DEFERRED, queue_id_view(&id), O_RDONLY);
+    assert_true(from >= 0);
+    size_t size = (size_t)lseek(from, 0, SEEK_END);
+    char *image = arena_alloc(w.arena, size);
+    assert_true(queue_read_full(from, image, size, 0));
+    close(from);
+    int64_t due = clock_wall() + 3600 * CLOCK_SECOND;
+    become_owner(true);
+    for (unsigned i = 0; i < BACKLOG; i++) {
+        struct queue_id copy;
+        queue_id_make(&copy, false, i * 37, 0x5000000 + i);
+        int fd = queue_dir_open_file(&d, QUEUE_NAME_DEFERRED, queue_id_view(&copy),
+                                     O_WRONLY | O_CREAT);
+        assert_true(fd >= 0 && queue_write_full(fd, image, size, 0));
+        close(fd);
+        assert_true(
+            queue_dir_set_time(&d, QUEUE_NAME_DEFERRED, queue_id_view(&copy), due));
+    }
+    queue_dir_close(&d);
+    become_owner(false);
+    start_qmgr();
+    int64_t start = clock_mono(), worst = 0;
+    w.delivered = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        int64_t before = clock_mono();
+        assert_int_equal(send_to("ok@x.test", NULL), OK);
+        assert_true(wait_count(&w.delivered, i + 1));
+        if (i > 0 && clock_mono() - before > worst) /* the first waits for the start */
+            worst = clock_mono() - before;
+    }
+    print_message("30 messages in %lld ms, worst %lld ms\n",
+                  (long long)(clock_mono() - start) / 1000, (long long)worst / 1000);
+    assert_true(worst < CLOCK_SECOND);
+    uint64_t count;
+    int64_t deadline = clock_in(PATIENCE);
+    while (listing(&count), count <= BACKLOG && clock_mono() < deadline)
+        (void)fiber_sleep(CLOCK_SECOND / 10);
+    assert_int_equal(count, BACKLOG + 1);
+    assert_int_equal(control(QUEUE_DELETE, "ALL"), BACKLOG + 1);
+}
+
+/* --- frame --- */
+
+static const char main_cf[] = "compatibility_level = 3.6\n"
+                              "maillog_file_prefixes = /tmp\n"
+                              "mail_owner = " OWNER "\nsetgid_group = nogroup\n"
+                              "myhostname = mx.test\nmydomain = test\n"
+                              "mydestination =\nmynetworks = 127.0.0.0/8\n"
+                              "alias_maps =\nlocal_recipient_maps =\n"
+                              "default_transport = fake\n"
+                              "queue_journal_segment_size = 1048576\n"
+                              "checkpoint_interval = 1s\n"
+                              "transport_retry_time = 1s\n"
+                              "queue_run_delay = 1s\n";
+
+struct frame {
+    fiber_fn *body;
+};
+
+static void frame_fiber(void *arg)
+{
+    struct frame *f = arg;
+    start_agent();
+    start_qmgr();
+    w.link = queue_link_open(w.conf);
+    f->body(NULL);
+    end_qmgr(SIGTERM);
+    queue_link_close(w.link);
+    listener_stop(w.agent);
+    if (w.bounce)
+        listener_stop(w.bounce);
+    w.is_stalled = false;
+    int64_t deadline = clock_in(3 * CLOCK_SECOND);
+    while (fiber_count() > 1 && clock_mono() < deadline) /* connections see their end */
+        (void)fiber_sleep(CLOCK_SECOND / 100);
+    loop_stop();
+}
+
+static void make_directory(const char *path)
+{
+    const struct passwd *p = getpwnam(OWNER);
+    assert_int_equal(mkdir(path, 0755), 0);
+    if (getuid() == 0 && p)
+        assert_int_equal(chown(path, p->pw_uid, p->pw_gid), 0);
+}
+
+static void in_world(fiber_fn *body, const char *more)
+{
+    struct error e = ERROR_INIT;
+    struct frame f = {body};
+    w = (struct world){.directory = "/tmp/qmgr_test.XXXXXX", .arena = arena_new()};
+    WAITQ_INIT(&w.released);
+    str_init(&w.seen, 1 << 20);
+    assert_non_null(mkdtemp(w.directory));
+    static const char *const directories[] = {"etc", "queue", "queue/public",
+                                              "queue/private", "queue/maildrop"};
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
+        make_directory(path_of(directories[i]));
+    assert_int_equal(chmod(w.directory, 0755), 0);
+    write_file("log", "");
+    write_file("etc/master.cf", "fake unix - - n - - fake\nqmgr unix n - n - 1 qmgr\n");
+    write_file("etc/main.cf",
+               arena_printf(w.arena,
+                            "queue_directory = %s/queue\ndata_directory = %s/queue\n"
+                            "maillog_file = %s/log\n%s%s",
+                            w.directory, w.directory, w.directory, main_cf, more)
+                   .p);
+    if (!conf_load(path_of("etc"), NULL, 0, &w.conf, &e))
+        fail_msg("%s", error_cstr(&e));
+    w.listener = listen_unix(path_of("queue/public/qmgr"), SOCK_SEQPACKET, 0600, 100, &e);
+    assert_true(w.listener >= 0);
+    loop_init();
+    fiber_spawn("test", frame_fiber, &f);
+    loop_run();
+    loop_done();
+    close(w.listener);
+    conf_free(w.conf);
+    const char *command = arena_printf(w.arena, "rm -rf %s", w.directory).p;
+    assert_int_equal(system(command), 0);
+    str_done(&w.seen);
+    arena_free(w.arena);
+}
+
+#define TEST(name, more)                                                                 \
+    static void test_##name(void **state)                                                \
+    {                                                                                    \
+        (void)state;                                                                     \
+        in_world(body_##name, more);                                                     \
+    }
+
+#define FAST_RETRY "minimal_backoff_time = 1s\n"
+TEST(deliver, "")
+TEST(defer_and_retry, FAST_RETRY)
+TEST(kill, "")
+TEST(bounce, FAST_RETRY)
+TEST(agent_dies, FAST_RETRY)
+TEST(window_and_control, "qmgr_message_active_limit = 3\n")
+TEST(concurrency, "fake_destination_concurrency_limit = 2\n")
+TEST(large, "queue_file_threshold = 1000000\n")
+TEST(dead, "fake_destination_concurrency_limit = 1\n")
+TEST(expire, "maximal_queue_lifetime = 0\n")
+TEST(forced_expire, "")
+TEST(checkpoint, "")
+TEST(offline, "")
+TEST(hostile, "")
+TEST(backlog, "queue_run_delay = 300s\n")
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_deliver),       cmocka_unit_test(test_defer_and_retry),
+        cmocka_unit_test(test_kill),          cmocka_unit_test(test_bounce),
+        cmocka_unit_test(test_agent_dies),    cmocka_unit_test(test_window_and_control),
+        cmocka_unit_test(test_concurrency),   cmocka_unit_test(test_large),
+        cmocka_unit_test(test_dead),          cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_forced_expire), cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_offline),       cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_backlog),
+    };
+    assert_true(argc > 1 && realpath(argv[1], program_path) != NULL);
+    if (argc > 2)
+        cmocka_set_test_filter(argv[2]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
