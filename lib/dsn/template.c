@@ -26,16 +26,16 @@ bool dsn_kind_parse(struct view name, enum dsn_kind *kind)
 
 #define SIGNATURE "\n                   The mail system\n"
 #define HELP                                                                             \
-    "If you need help with this, write to postmaster and include\n"                      \
+    "For further assistance, please write to postmaster and include\n"                      \
     "this report; your own text in the part at its end is not\n"                         \
     "needed and may be cut off.\n"
 
 static const char failure_text[] =
     "This is the mail system at host $myhostname.\n"
     "\n"
-    "I'm sorry: your message did not reach one or more of its\n"
-    "recipients. The reasons are given below, and your message\n"
-    "is attached.\n"
+    "I'm sorry to have to inform you that your message could not be\n"
+    "delivered to all of its recipients. The reasons are given below,\n"
+    "and your message is attached.\n"
     "\n" HELP SIGNATURE;
 
 static const char delay_text[] =
