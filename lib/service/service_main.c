@@ -102,8 +102,10 @@ int service_main(int argc, char **argv, const struct service_program *program)
     service_arguments_take(r, argc, argv);
     read_configuration(r, &e);
     instance_log_open(r->s.conf, r->s.process_name, r->log_fd);
-    r->s.is_root = privileges_are_root();
-    if (!instance_owner(r->s.conf, &r->owner, &e))
+    r->s.is_root = privileges_are_root() && !r->s.is_standalone;
+    if (r->s.is_standalone)
+        r->owner = (struct instance_owner){getuid(), getuid(), getgid(), getgid(), false};
+    else if (!instance_owner(r->s.conf, &r->owner, &e))
         service_fail(&e);
     r->s.owner_uid = r->owner.mail_uid;
     r->s.owner_gid = r->owner.gid;

@@ -1,0 +1,172 @@
+"""diligence (postfix): start, stop and the state of an instance."""
+
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness.instance import STAGE, wait_until
+
+
+def control(instance, word, **options):
+    return instance.run("diligence", word, config_first=True, check=False, **options)
+
+
+def test_S163_words_and_statuses(instance):
+    instance.write()
+    assert control(instance, "status").returncode == 1
+    assert control(instance, "stop").returncode == 1
+    assert control(instance, "reload").returncode == 1
+    assert control(instance, "abort").returncode == 1
+    instance.start()
+    assert control(instance, "start").returncode == 1
+    done = control(instance, "status")
+    assert done.returncode == 0
+    pid = (instance.queue / "pid" / "master.pid").read_text().strip()
+    assert done.stderr == f"postfix/postfix-script: the Postfix mail system is running: PID: {pid}\n"
+    assert control(instance, "flush").returncode == 0
+    assert control(instance, "reload").returncode == 0
+    instance.wait_log("postfix/master.*reload -- version")
+    assert control(instance, "stop").returncode == 0
+    assert control(instance, "status").returncode == 1
+    status = pathlib.Path(f"/proc/{pid}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+    assert instance.log_lines(r"postfix/postfix-script\[\d+\]: stopping the Postfix mail system")
+    assert control(instance, "nonsense").returncode == 1
+
+
+def test_abort_ends_at_once(instance):
+    instance.start()
+    begun = time.monotonic()
+    assert control(instance, "abort").returncode == 0
+    assert time.monotonic() - begun < 3
+    assert control(instance, "status").returncode == 1
+
+
+def test_first_message_soon_after_start(instance):
+    """Start to the first accepted message; generous, since tests run with sanitizers."""
+    instance.set(mydestination="", relay_domains="a.test", default_transport="discard",
+                 relay_transport="discard").write()
+    begun = time.monotonic()
+    assert control(instance, "start").returncode == 0
+    instance.running = True
+    instance.send("x@b.test", "y@a.test")
+    assert time.monotonic() - begun < 3
+
+
+def test_start_fg_logs_to_stdout(instance):
+    instance.set(maillog_file="/dev/stdout", maillog_file_prefixes="/dev/stdout").write()
+    process = subprocess.Popen([STAGE / "bin" / "diligence", "-c", instance.config, "start-fg"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        wait_until(instance.accepts, "the port")
+        with socket.create_connection((instance.address, instance.port), 5) as client:
+            client.recv(100)
+    finally:
+        assert control(instance, "stop").returncode == 0
+        text, _ = process.communicate(timeout=20)
+    assert "daemon started" in text and "connect from" in text and "terminating on signal 15" in text
+
+
+def test_directories_are_made_with_postfix_modes(instance):
+    instance.write()
+    control(instance, "check")
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in instance.queue.iterdir()}
+    assert modes["maildrop"] == 0o1730 and modes["public"] == 0o710 and modes["pid"] == 0o755
+    for name in ("active bounce corrupt defer deferred flush hold incoming private saved trace").split():
+        assert modes[name] == 0o700, name
+
+
+def test_check_tells_wrong_rights(instance):
+    instance.write()
+    control(instance, "check")
+    (instance.queue / "incoming").chmod(0o777)
+    assert f"group or other writable: {instance.queue}/incoming" in control(instance, "check").stderr
+    control(instance, "set-permissions")
+    assert (instance.queue / "incoming").stat().st_mode & 0o7777 == 0o700
+    assert "writable" not in control(instance, "check").stderr
+
+
+def test_S137_check_tells_misspelt_parameters(instance):
+    instance.set(Myhostname="x.y")
+    instance.write()
+    text = control(instance, "check").stderr
+    assert "Myhostname" in text and "`myhostname'" in text or "myhostname" in text.replace("Myhostname", "")
+
+
+def test_S161_check_proposes_the_near_file(instance):
+    table = instance.file("headers_checks", "/^x/ IGNORE\n")
+    instance.set(header_checks=f"regexp:{table.parent}/header_checks").write()
+    text = control(instance, "check").stderr
+    assert "header_checks" in text and f"there is a file {table}" in text
+
+
+def test_S108_unknown_command_in_master_cf(instance):
+    instance.extra_services = "odd unix - - n - - nosuchthing\n"
+    instance.write()
+    done = control(instance, "start")
+    assert done.returncode == 1
+    assert "master.cf:19: service odd: unknown command: nosuchthing" in done.stderr
+    assert "mail system startup failed" in done.stderr
+
+
+def test_S109_S110_directories_of_a_real_postfix(instance):
+    """daemon_directory and command_directory may still name the old mail system."""
+    instance.set(daemon_directory="/usr/lib/postfix/sbin", command_directory="/usr/sbin",
+                 my_thing="$daemon_directory/x").start()
+    assert instance.run("postconf", "-h", "daemon_directory").stdout.strip() == "/usr/lib/postfix/sbin"
+
+
+def test_maillog_file_must_have_an_allowed_prefix(instance):
+    instance.set(maillog_file_prefixes="/var").write()
+    done = control(instance, "start")
+    assert done.returncode == 1 and "maillog_file_prefixes" in done.stderr
+
+
+def test_logrotate(instance):
+    instance.set(maillog_file_compressor="gzip").start()
+    assert control(instance, "logrotate").returncode == 0
+    assert list(instance.directory.glob("maillog.*.gz"))
+    instance.dialogue("QUIT")
+    assert instance.wait_log("disconnect from")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="as root only")
+def test_as_root_the_mail_owner_must_exist(instance):
+    instance.set(mail_owner="nosuchuser").write()
+    done = control(instance, "start")
+    assert done.returncode == 1
+    assert 'parameter mail_owner: unknown name "nosuchuser"; make it with: useradd --system' in done.stderr
+
+
+def test_postkick_and_postlog(instance):
+    instance.start()
+    assert instance.run("postkick", "public", "pickup", "W").returncode == 0
+    assert instance.run("postkick", "public", "nobodythere", "W", check=False).returncode == 1
+    instance.run("postlog", "-t", "mytag", "-p", "warn", "two", "words")
+    assert instance.log_lines(r"mytag\[\d+\]: warning: two words$")
+
+
+def test_postlock(instance, tmp_path):
+    instance.write()
+    box = tmp_path / "mbox"
+    done = instance.run("postlock", "-l", "dotlock", str(box), "sh", "-c", f"ls {tmp_path}; exit 3", check=False)
+    assert done.returncode == 3 and "mbox.lock" in done.stdout
+    assert not (tmp_path / "mbox.lock").exists()
+
+
+def test_spawn_runs_a_command_per_connection(instance):
+    script = instance.file("policy", "read line\necho action=$line\nid -un\n")
+    user = "daemon" if os.getuid() == 0 else "nobody"
+    port = instance.port + 1
+    instance.extra_services = f"127.0.0.1:{port} inet n n n - 0 spawn user={user} argv=/bin/sh {script}\n"
+    instance.start()
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(b"dunno\n")
+        text = client.makefile().read()
+    assert text.startswith("action=dunno\n")
+    if os.getuid() == 0:
+        assert text == "action=dunno\ndaemon\n"
