@@ -58,6 +58,16 @@ static bool take_envid(struct session *s, struct mail_parameters *m, struct view
     return false;
 }
 
+/* The value without its xtext encoding; it was checked before. */
+static struct view decode_envid(struct arena *arena, struct view value)
+{
+    struct str plain = STR_INIT(200);
+    (void)(xtext_decode(value, &plain) == true);
+    struct view decoded = arena_dup(arena, str_view(&plain));
+    str_done(&plain);
+    return decoded;
+}
+
 static bool take_parameter(struct session *s, struct mail_parameters *m,
                            const struct smtp_parameter *p)
 {
@@ -80,7 +90,7 @@ static bool take_parameter(struct session *s, struct mail_parameters *m,
         }
         return ret ? take_ret(s, m, p->value) : take_envid(s, m, p->value);
     }
-    reply_error(s, "555 5.5.4 Unsupported option: %.*s", VIEW_FMT(p->name));
+    reply_unsupported(s, p);
     return false;
 }
 
@@ -151,12 +161,9 @@ static bool may_begin(struct session *s)
 }
 
 /* Sender restrictions that are not delayed, and smtpd_reject_unlisted_sender. */
-static bool sender_is_acceptable(struct session *s, struct view sender,
-                                 struct arena *arena)
+static bool sender_is_acceptable(struct session *s, struct arena *arena)
 {
     struct access_outcome outcome;
-    s->facts.sender = sender;
-    s->facts.has_sender = true;
     if (s->server->standalone)
         return true;
     access_evaluate_sender(s->server->access, &s->facts, arena, &outcome);
@@ -181,10 +188,12 @@ bool verb_mail(struct session *s, const struct command *c)
     if (!take_parameters(s, &m, rest))
         return false;
     struct transaction *t = transaction_new(s, VIEW_NONE);
-    bool good =
-        path_parse(s, path, true, m.flags & MESSAGE_SMTPUTF8, t->arena, &sender) &&
-        size_is_acceptable(s, m.size) && sender_is_acceptable(s, sender, t->arena);
-    if (!good) {
+    bool good = path_parse(s, path, true, m.flags & MESSAGE_SMTPUTF8, t->arena, &sender);
+    if (good) {
+        s->facts.sender = sender;
+        s->facts.has_sender = true;
+    }
+    if (!good || !size_is_acceptable(s, m.size) || !sender_is_acceptable(s, t->arena)) {
         transaction_end(s);
         return false;
     }
@@ -192,7 +201,7 @@ bool verb_mail(struct session *s, const struct command *c)
     t->announced_size = m.size;
     t->envelope.flags = m.flags;
     t->envelope.ret = m.ret;
-    t->envelope.envid = arena_dup(t->arena, m.envid);
+    t->envelope.envid = decode_envid(t->arena, m.envid);
     int64_t pause = s->server->standalone ? 0 : queue_link_flow_delay(s->server->queue);
     if (pause > 0)
         (void)fiber_sleep(pause);

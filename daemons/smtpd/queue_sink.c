@@ -124,6 +124,7 @@ static void queue_begin(struct session *s)
                                   "HELO protocol",
                                   VIEW_FMT(conf_view(s->server->conf, P_myhostname)),
                                   VIEW_FMT(s->facts.client_display)));
+    cleanup_content_begin(t->cleanup);
 }
 
 static void queue_line(struct session *s, struct view text, bool more)
@@ -136,20 +137,6 @@ static void queue_line(struct session *s, struct view text, bool more)
     else
         cleanup_line(t->cleanup, text);
     t->in_piece = more;
-}
-
-/* The SMTP code that goes with what cleanup said. */
-static int smtp_code(const struct error *e)
-{
-    static const struct {
-        const char *status;
-        int code;
-    } codes[] = {{"5.3.4", 552}, {"5.4.0", 554}, {"5.4.6", 554}, {"4.3.1", 452}};
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (strcmp(e->status, codes[i].status) == 0)
-            return codes[i].code;
-    }
-    return e->status[0] == '5' ? 550 : 451;
 }
 
 static int queue_finish(struct session *s, struct error *e)
@@ -168,7 +155,7 @@ static int queue_finish(struct session *s, struct error *e)
     default:
         if (e->status[0] == '\0')
             error_set(e, "4.3.0", "Error: queue file write error");
-        return smtp_code(e);
+        return cleanup_reply_code(e);
     }
 }
 

@@ -34,26 +34,26 @@ void received_emit(struct session *s, const char *queue_id)
 
     struct view helo =
         view_is_empty(s->facts.helo_name) ? s->facts.client_name : s->facts.helo_name;
+    struct view address = literal(s, t->arena);
     struct view protocol = s->facts.protocol;
     if (view_is_empty(protocol))
         protocol = VIEW("SMTP");
     if (t->envelope.flags & MESSAGE_SMTPUTF8)
         protocol = VIEW("UTF8SMTP"); /* RFC 6531 4.3 */
-    if (conf_bool(c, P_smtpd_hide_client_session))
-        emit_line(s, t->sink, "Received: by %.*s (%.*s) id %s%s",
-                  VIEW_FMT(conf_view(c, P_myhostname)),
-                  VIEW_FMT(conf_view(c, P_mail_name)), queue_id,
-                  t->recipients == 1 ? "" : ";");
-    else
+    struct view by =
+        arena_printf(t->arena, "by %.*s (%.*s)", VIEW_FMT(conf_view(c, P_myhostname)),
+                     VIEW_FMT(conf_view(c, P_mail_name)));
+    const char *end = t->recipients == 1 ? "" : ";";
+    if (conf_bool(c, P_smtpd_hide_client_session)) {
+        emit_line(s, t->sink, "Received: %.*s id %s%s", VIEW_FMT(by), queue_id, end);
+    } else {
         emit_line(s, t->sink, "Received: from %.*s (%.*s [%.*s])", VIEW_FMT(helo),
-                  VIEW_FMT(s->facts.client_name), VIEW_FMT(literal(s, t->arena)));
-    if (!conf_bool(c, P_smtpd_hide_client_session))
-        emit_line(s, t->sink, "\tby %.*s (%.*s) with %.*s id %s%s%s",
-                  VIEW_FMT(conf_view(c, P_myhostname)),
-                  VIEW_FMT(conf_view(c, P_mail_name)), VIEW_FMT(protocol), queue_id,
-                  t->recipients == 1 ? "" : "; ", t->recipients == 1 ? "" : date);
-    else if (t->recipients != 1)
-        emit_line(s, t->sink, "\t%s", date);
+                  VIEW_FMT(s->facts.client_name), VIEW_FMT(address));
+        emit_line(s, t->sink, "\t%.*s with %.*s id %s%s", VIEW_FMT(by),
+                  VIEW_FMT(protocol), queue_id, end);
+    }
     if (t->recipients == 1)
         emit_line(s, t->sink, "\tfor <%.*s>; %s", VIEW_FMT(t->first_recipient), date);
+    else
+        emit_line(s, t->sink, "\t%s", date);
 }

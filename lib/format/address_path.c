@@ -81,6 +81,27 @@ static bool has_ornaments(struct view path)
     return found || !closed;
 }
 
+/* "<a b@c>": two words side by side in the address itself (a display name may have
+ * many). */
+static bool has_loose_words(struct view path)
+{
+    struct arena *arena = arena_new();
+    struct view rest = path;
+    bool in_address = !view_has(path, '<'), after_word = false, loose = false;
+    for (;;) {
+        struct token t = token_next(&rest, arena);
+        if (t.type == TOKEN_END)
+            break;
+        bool word = t.type == TOKEN_ATOM || t.type == TOKEN_QUOTED;
+        loose = loose || (in_address && word && after_word);
+        after_word = word;
+        if (t.type == '<')
+            in_address = true;
+    }
+    arena_free(arena);
+    return loose;
+}
+
 /* The one address that the RFC 5322 parser finds in PATH. */
 static enum address_fault read_any(struct view path, struct str *address)
 {
@@ -142,6 +163,8 @@ enum address_fault address_parse_path(struct view path,
     if (bracketed && path.n == 2)
         fault = ADDRESS_EMPTY;
     else if (options->strict && has_ornaments(path))
+        fault = ADDRESS_SYNTAX;
+    else if (!read_plain(path, &plain) && has_loose_words(path))
         fault = ADDRESS_SYNTAX;
     else if (!read_plain(path, &plain))
         fault = read_any(path, address);

@@ -67,6 +67,7 @@ static void test_path_refused(void **state)
         {"(comment)", ADDRESS_SYNTAX},
         {"<a@b> <c@d>", ADDRESS_SYNTAX},
         {"a b@c", ADDRESS_SYNTAX},
+        {"<a b@c>", ADDRESS_SYNTAX},
         {"a@b, c@d", ADDRESS_SYNTAX},
         {"<a@b> extra", ADDRESS_SYNTAX},
         {"<a@b\r\nDATA>", ADDRESS_SYNTAX},

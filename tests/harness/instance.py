@@ -269,7 +269,8 @@ class Dialogue:
 
     def say(self, line):
         data = line if isinstance(line, bytes) else line.encode()
-        self.socket.sendall(data if data.endswith(b"\n") else data + b"\r\n")
+        with contextlib.suppress(ConnectionError):  # the reply tells that the server closed
+            self.socket.sendall(data if data.endswith(b"\n") else data + b"\r\n")
 
     def raw(self, data):
         self.socket.sendall(data)
@@ -278,7 +279,10 @@ class Dialogue:
         """One whole reply, lines joined by \\n; "" when the server closed."""
         lines = []
         while True:
-            line = self.file.readline().decode(errors="replace").rstrip("\r\n")
+            try:
+                line = self.file.readline().decode(errors="replace").rstrip("\r\n")
+            except ConnectionError:
+                line = ""
             lines.append(line)
             if len(line) < 4 or line[3] != "-":
                 return "\n".join(lines)

@@ -10,7 +10,8 @@ from harness.instance import Dialogue, wait_until
 
 HELLO = "EHLO client.example.com"
 LOCAL = dict(mydestination="$myhostname, localhost, maison.mrs", local_transport="discard",
-             local_recipient_maps="inline:{chris=x, daemon=x}")
+             local_recipient_maps="inline:{chris=x, daemon=x}",
+             smtpd_relay_restrictions="permit_mynetworks, reject_unauth_destination")
 
 
 @pytest.fixture
