@@ -73,7 +73,8 @@ static bool is_out_of_sync(struct session *s, const struct verb *verb)
 {
     bool must_wait = !s->esmtp || (s->ehlo_hidden & EHLO_PIPELINING) != 0 ||
                      (verb && verb->flags & LAST_IN_GROUP);
-    if (!must_wait || !stream_has_input(s->stream))
+    /* Programs write a whole dialogue to `sendmail -bs` at once. */
+    if (s->server->standalone || !must_wait || !stream_has_input(s->stream))
         return false;
     struct view behind = view_sub(stream_peek(s->stream), 0, 100);
     if (!s->facts.pipelined)
