@@ -43,8 +43,10 @@ void envelope_mail(const struct job *j, const struct connection *k, struct view 
         str_add(out, VIEW(" SMTPUTF8"));
     if (offers(k, EHLO_DSN) && env->ret != DSN_RET_NONE)
         str_add(out, env->ret == DSN_RET_FULL ? VIEW(" RET=FULL") : VIEW(" RET=HDRS"));
-    if (offers(k, EHLO_DSN) && !view_is_empty(env->envid))
-        str_addf(out, " ENVID=%.*s", VIEW_FMT(env->envid));
+    if (offers(k, EHLO_DSN) && !view_is_empty(env->envid)) {
+        str_add(out, VIEW(" ENVID="));
+        (void)xtext_encode(env->envid, VIEW("+="), out);
+    }
 }
 
 static void add_notify(struct str *out, unsigned notify)

@@ -49,7 +49,7 @@ static bool take_parameter(struct session *s, struct rcpt_parameters *r,
 {
     bool notify = view_eq_case(p->name, VIEW("NOTIFY"));
     if ((!notify && !view_eq_case(p->name, VIEW("ORCPT"))) || !p->has_value) {
-        reply_error(s, "555 5.5.4 Unsupported option: %.*s", VIEW_FMT(p->name));
+        reply_unsupported(s, p);
         return false;
     }
     if (s->ehlo_hidden & EHLO_DSN) {

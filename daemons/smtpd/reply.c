@@ -61,3 +61,9 @@ void reply_refusal(struct session *s, const struct access_outcome *outcome)
     s->errors++;
     send_reply(s, outcome->reply);
 }
+
+void reply_unsupported(struct session *s, const struct smtp_parameter *p)
+{
+    reply_error(s, "555 5.5.4 Unsupported option: %.*s%s%.*s", VIEW_FMT(p->name),
+                p->has_value ? "=" : "", VIEW_FMT(p->value));
+}

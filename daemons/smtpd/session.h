@@ -96,6 +96,8 @@ void reply(struct session *s, const char *format, ...)
 /* As reply; counts as the client's error when CODE is 4xx or 5xx. */
 void reply_error(struct session *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* 555: a parameter of MAIL or RCPT that is not known or not offered. */
+void reply_unsupported(struct session *s, const struct smtp_parameter *p);
 /* The refusal that OUTCOME tells; 421 and 521 end the session. */
 void reply_refusal(struct session *s, const struct access_outcome *outcome);
 

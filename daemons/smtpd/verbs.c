@@ -62,7 +62,9 @@ bool verb_vrfy(struct session *s, const struct command *c)
         return false;
     }
     if (view_is_empty(c->args)) {
-        reply_error(s, "501 5.5.4 Syntax: VRFY address");
+        bool utf8 = conf_bool(s->server->conf, P_smtputf8_enable) &&
+                    !(s->ehlo_hidden & EHLO_SMTPUTF8);
+        reply_error(s, "501 5.5.4 Syntax: VRFY address%s", utf8 ? " [SMTPUTF8]" : "");
         return false;
     }
     struct arena *arena = arena_new();

@@ -48,6 +48,14 @@ struct view access_reply_name(const struct access_run *run, enum access_stage st
     }
 }
 
+/* " from=<external form>". */
+static void add_address(struct str *line, const char *label, struct view address)
+{
+    str_addf(line, "%s=<", label);
+    (void)address_quote_821(address, line);
+    str_add_char(line, '>');
+}
+
 void access_log_event(const struct access_subject *s, const char *action,
                       struct view text)
 {
@@ -56,9 +64,9 @@ void access_log_event(const struct access_subject *s, const char *action,
     str_addf(&line, "%.*s: %s: %s from %.*s: %.*s;", VIEW_FMT(id), action, s->command,
              VIEW_FMT(s->client_display), VIEW_FMT(text));
     if (s->has_sender)
-        str_addf(&line, " from=<%.*s>", VIEW_FMT(s->sender));
+        add_address(&line, " from", s->sender);
     if (!view_is_empty(s->recipient))
-        str_addf(&line, " to=<%.*s>", VIEW_FMT(s->recipient));
+        add_address(&line, " to", s->recipient);
     if (!view_is_empty(s->protocol))
         str_addf(&line, " proto=%.*s", VIEW_FMT(s->protocol));
     if (!view_is_empty(s->helo_name))
