@@ -14,9 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINKS_MAX    8
-#define LINK_LOAD    8 /* requests on a connection before another one is opened */
-#define ATTEMPTS_MAX 2 /* agents that may lose one request */
+#define LINKS_MAX     8
+#define LINK_LOAD     8 /* requests on a connection before another one is opened */
+#define ATTEMPTS_MAX  2 /* agents that may lose one request */
+#define LOST_PAUSE    (CLOCK_SECOND / 20)
+#define LOST_PATIENCE (30 * CLOCK_SECOND)
 
 struct agent_link {
     struct list_link link;
@@ -84,7 +86,10 @@ static void link_release(struct agent_link *l)
 /* A request whose agent went away without an answer. */
 static void entry_lost(struct entry *x)
 {
-    x->work->m->maybe_tried = true;
+    if (x->unanswered == 0) {
+        transport_entry_ended(x, SCHEDULE_NEITHER);
+        return;
+    }
     if (x->attempts < ATTEMPTS_MAX && !x->work->is_aborted &&
         !transport_is_suspended(x->transport)) {
         transport_entry_again(x);
@@ -97,6 +102,20 @@ static void entry_lost(struct entry *x)
         t->name);
     transport_suspend(t, "4.3.0", "unknown mail transport error");
     transport_entry_ended(x, SCHEDULE_NEITHER);
+}
+
+/* What the agent sent on before its end may still be on its way into the queue: let it
+ * come in before the request is given to another one. */
+static void lost_fiber(void *arg)
+{
+    struct entry *x = arg;
+    struct qmgr *q = x->transport->q;
+    int64_t deadline = clock_in(LOST_PATIENCE);
+    do
+        (void)fiber_sleep(LOST_PAUSE);
+    while (submitters_are_replacing(q, message_id(x->work->m)) &&
+           clock_mono() < deadline);
+    entry_lost(x);
 }
 
 static void link_lost(struct agent_link *l)
@@ -112,7 +131,8 @@ static void link_lost(struct agent_link *l)
             continue;
         l->slots[i].entry = NULL;
         l->n_running--;
-        entry_lost(x);
+        x->work->m->maybe_tried = true;
+        fiber_spawn("lost request", lost_fiber, x);
     }
     transport_poke(l->t);
 }
@@ -264,6 +284,8 @@ static struct ipc_message *request_of(struct arena *a, struct entry *x, uint64_t
     ipc_put_u64(m, IPC_ATTR_REPEAT, w->m->maybe_tried);
     for (uint32_t i = x->first; i != UINT32_MAX; i = w->routes[i].next) {
         const struct recipient *in = &env->recipients[i];
+        if (w->outcomes[i].is_answered) /* by an agent that went away then */
+            continue;
         ipc_put_view(m, IPC_ATTR_RECIPIENT, w->routes[i].recipient);
         ipc_put_view(m, IPC_ATTR_ORIGINAL, in->original.n ? in->original : in->address);
         if (in->orcpt.n > 0)

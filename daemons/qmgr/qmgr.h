@@ -201,6 +201,8 @@ void submitters_session(struct qmgr *q, int fd);
 /* Journal callback. */
 void submitters_flushed(struct qmgr *q, uint64_t ticket, bool good,
                         const struct error *e);
+/* Is a new message on its way to disk that takes the place of a recipient of ID? */
+bool submitters_are_replacing(const struct qmgr *q, struct view id);
 /* Tell free space and flow delay to those who want to know. */
 void submitters_tell_state(struct qmgr *q);
 
@@ -237,6 +239,13 @@ void result_local(struct qmgr *q, struct work *w, size_t i, bool is_permanent,
     __attribute__((format(printf, 6, 7)));
 /* As result_local, a success without delivery (discarded). */
 void result_discarded(struct qmgr *q, struct work *w, size_t i, const char *text);
+
+/* An agent's new message, just appended (or, with IS_FILE, on disk), takes the place of
+ * recipient I of ID: mark it in the same commit. */
+void result_replacing(struct qmgr *q, struct view id, uint32_t i, bool is_file);
+/* That message, NEW_ID, is on disk: the recipient is done, whatever becomes of the agent.
+ */
+void result_replaced(struct qmgr *q, struct view id, uint32_t i, const char *new_id);
 
 /* --- finish.c --- */
 /* Nothing of W waits or runs: end the pass. */

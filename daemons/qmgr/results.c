@@ -203,3 +203,49 @@ bool result_take(struct qmgr *q, struct entry *x, struct ipc_message *m)
     write_marks(&t, path.n > 0);
     return ipc_get_u64(m, IPC_ATTR_MORE, 0) == 0;
 }
+
+/* --- a new message in a recipient's place --- */
+
+/* The work of ID in which recipient I waits for an agent's answer; NULL when it does not.
+ */
+static struct work *work_awaiting(struct qmgr *q, struct view id, uint32_t i)
+{
+    struct message *m = message_find(q, id);
+    struct work *w = m ? m->work : NULL;
+    if (w == NULL || i >= w->image.envelope.n_recipients || w->outcomes[i].is_answered ||
+        w->image.envelope.recipients[i].status != RECIPIENT_PENDING)
+        return NULL;
+    return w;
+}
+
+void result_replacing(struct qmgr *q, struct view id, uint32_t i, bool is_file)
+{
+    struct work *w = work_awaiting(q, id, i);
+    if (w == NULL)
+        return;
+    journal_hold_current(q->journal, &w->m->hold);
+    if (is_file)
+        journal_mark(q->journal, id, &i, 1);
+    else
+        journal_mark_tied(q->journal, id, &i, 1);
+}
+
+void result_replaced(struct qmgr *q, struct view id, uint32_t i, const char *new_id)
+{
+    struct work *w = work_awaiting(q, id, i);
+    if (w == NULL)
+        return;
+    LIST_FOR_EACH (struct entry, x, &w->entries, in_work) {
+        if (!x->is_running || !is_asked(x, i))
+            continue;
+        struct outcome_record *o = &w->outcomes[i];
+        o->outcome = OUTCOME_EXPANDED;
+        o->is_answered = true;
+        o->text = arena_printf(w->arena, "forwarded as %s", new_id);
+        set_status(o, VIEW("2.0.0"), '2');
+        x->unanswered--;
+        q->count.delivered++;
+        work_mark(w, i);
+        return;
+    }
+}

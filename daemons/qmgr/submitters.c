@@ -27,7 +27,8 @@ struct submitter {
     struct list_link link;
     struct qmgr *q;
     struct ipc *ipc;
-    bool is_owner; /* of the queue, or the super-user */
+    bool is_owner;    /* of the queue, or the super-user */
+    bool may_replace; /* an agent that acts for users: may mark recipients as done */
     bool wants_state, state_is_new;
     bool is_closed;
     struct waitq work;
@@ -52,6 +53,9 @@ struct commit {
     struct submitter *from;
     uint64_t tag, ticket;
     struct message *m;
+    bool replaces; /* recipient `index` of `origin` */
+    uint32_t index;
+    struct queue_id origin;
 };
 
 /* --- answers --- */
@@ -166,16 +170,44 @@ struct offer {
     uint64_t tag, content_size, envelope_size, total;
     struct queue_id id, origin;
     bool has_origin, is_memory;
+    bool replaces; /* recipient `index` of `origin`; else a report about it */
+    uint32_t index;
     int fd;
 };
+
+/* The offer's message is in the running batch (or, with IS_FILE, on disk): what it says
+ * about its origin goes with it. */
+static void settle_origin(struct qmgr *q, const struct offer *o, bool is_file)
+{
+    if (!o->has_origin)
+        return;
+    if (o->replaces)
+        result_replacing(q, queue_id_view(&o->origin), o->index, is_file);
+    else
+        report_committed(q, queue_id_view(&o->origin));
+}
 
 static void register_commit(struct qmgr *q, const struct offer *o, struct message *m,
                             uint64_t ticket)
 {
     struct commit *c = NEW(struct commit);
-    *c = (struct commit){.from = o->from, .tag = o->tag, .ticket = ticket, .m = m};
+    *c = (struct commit){.from = o->from,
+                         .tag = o->tag,
+                         .ticket = ticket,
+                         .m = m,
+                         .replaces = o->replaces,
+                         .index = o->index,
+                         .origin = o->origin};
     o->from->users++;
     list_append(&q->commits, &c->link);
+}
+
+bool submitters_are_replacing(const struct qmgr *q, struct view id)
+{
+    LIST_FOR_EACH (struct commit, c, &q->commits, link)
+        if (c->replaces && view_eq(queue_id_view(&c->origin), id))
+            return true;
+    return false;
 }
 
 /* M is durable: into the queue where it belongs. */
@@ -196,6 +228,8 @@ void submitters_flushed(struct qmgr *q, uint64_t ticket, bool good, const struct
             break;
         list_remove(&c->link);
         if (good) {
+            if (c->replaces)
+                result_replaced(q, queue_id_view(&c->origin), c->index, c->m->id);
             answer_committed(c->from, c->tag);
             admit(q, c->m);
         } else {
@@ -249,8 +283,7 @@ static bool commit_to_journal(struct qmgr *q, struct offer *o, struct error *e)
     uint64_t ticket = journal_message_keep(q->journal, &m->hold);
     work_new(q, m, a, &image, o->fd, true);
     o->fd = -1;
-    if (o->has_origin)
-        report_committed(q, queue_id_view(&o->origin));
+    settle_origin(q, o, false);
     register_commit(q, o, m, ticket);
     return true;
 }
@@ -323,8 +356,9 @@ static void commit_to_file(void *arg)
         m->has_file = true;
         work_new(q, m, job.arena, &job.image, -1, false);
         answer_committed(s, o->tag);
-        if (o->has_origin)
-            report_committed(q, queue_id_view(&o->origin));
+        settle_origin(q, o, true);
+        if (o->replaces)
+            result_replaced(q, queue_id_view(&o->origin), o->index, m->id);
         admit(q, m);
         active_poke(q);
     } else {
@@ -373,6 +407,12 @@ static bool accept_offer(struct qmgr *q, struct offer *o, const struct ipc_messa
     o->envelope_size = ipc_get_u64(m, IPC_ATTR_ENVELOPE_SIZE, 0);
     struct view origin = ipc_get_view(m, IPC_ATTR_ORIGIN);
     o->has_origin = origin.n > 0;
+    o->replaces = ipc_has(m, IPC_ATTR_INDEX);
+    o->index = (uint32_t)ipc_get_u64(m, IPC_ATTR_INDEX, 0);
+    if (o->replaces && (!o->has_origin || !o->from->may_replace)) {
+        error_set(e, "5.7.0", "not permitted");
+        return false;
+    }
     if (!queue_id_parse(ipc_get_view(m, IPC_ATTR_QUEUE_ID), &o->id) ||
         (o->has_origin && !queue_id_parse(origin, &o->origin)) ||
         o->content_size > INT64_MAX / 4 || o->envelope_size > ENVELOPE_MAX_BYTES) {
@@ -522,6 +562,7 @@ void submitters_session(struct qmgr *q, int fd)
     WAITQ_INIT(&s->work);
     list_init(&s->refused);
     s->is_owner = ipc_peer(s->ipc, &pid, &uid, &gid) && (uid == 0 || uid == geteuid());
+    s->may_replace = s->is_owner && (uid == 0 || !s->q->service->is_root);
     list_append(&q->submitters, &s->link);
     s->users = 2;
     fiber_spawn("answers", writer, s);

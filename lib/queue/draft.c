@@ -27,6 +27,9 @@ struct draft {
     uint32_t checksum;    /* of all content so far */
     bool checksum_is_old; /* the content was changed behind our back */
     uint64_t budget;      /* counted in link->memory_used */
+    bool is_replacement;  /* of a recipient of another message */
+    uint32_t replaced_index;
+    struct queue_id replaced;
     struct error failure; /* sticks until commit */
 };
 
@@ -271,6 +274,8 @@ static void fill_commit(struct ipc_message *m, void *arg)
     ipc_put_u64(m, IPC_ATTR_ENVELOPE_SIZE, c->envelope_size);
     if (c->origin)
         ipc_put_view(m, IPC_ATTR_ORIGIN, queue_id_view(c->origin));
+    if (c->d->is_replacement)
+        ipc_put_u64(m, IPC_ATTR_INDEX, c->d->replaced_index);
     ipc_put_fd(m, c->d->fd);
 }
 
@@ -303,10 +308,17 @@ static enum result complete(struct draft *d, struct envelope *env, struct commit
     return TEMPFAIL;
 }
 
+void draft_replaces(struct draft *d, const struct queue_id *origin, uint32_t index)
+{
+    d->is_replacement = true;
+    d->replaced = *origin;
+    d->replaced_index = index;
+}
+
 enum result draft_commit(struct draft *d, struct envelope *env,
                          const struct queue_id *origin, struct error *e)
 {
-    struct commit c = {.d = d, .origin = origin};
+    struct commit c = {.d = d, .origin = d->is_replacement ? &d->replaced : origin};
     struct error local = ERROR_INIT;
     struct link_request r;
     if (env->arrival == 0)

@@ -49,6 +49,11 @@ void draft_truncate(struct draft *d, uint64_t size);
  * suspend. */
 enum result draft_commit(struct draft *d, struct envelope *env,
                          const struct queue_id *origin, struct error *e) MUST_CHECK;
+/* This draft takes the place of recipient INDEX (as in DELIVER) of ORIGIN, whose delivery
+ * is under way: the commit that makes it durable also marks that recipient as done, so
+ * that a crash does not send it on twice. For agents, when nothing else is left to do for
+ * it. */
+void draft_replaces(struct draft *d, const struct queue_id *origin, uint32_t index);
 /* Give up: nothing remains. */
 void draft_discard(struct draft *d);
 

@@ -94,7 +94,7 @@ static void hash_part(const struct queue_dir *d, struct view id, char *out)
 {
     char hex[8];
     snprintf(hex, sizeof hex, "%05X", queue_id_microseconds(id));
-    for (unsigned i = 0; i < d->depth; i++) {
+    for (unsigned i = 0; i < d->depth && i < DEPTH_MAX; i++) {
         *out++ = hex[i];
         *out++ = '/';
     }
