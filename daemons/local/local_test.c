@@ -286,15 +286,15 @@ static void s275_s276_alias_to_command_file_and_list(void **state)
 static void s276_lists_are_sent_on(void **state)
 {
     (void)state;
-    begin("",
-          "out daemon, chris@enprovence.com, (x) Paul <paul@free.fr>\n"
-          "team :include:DIR/team\nowner-team bin\nbad chris@free.fr, \"|exit 75\"\n");
+    begin("", "out daemon, chris@enprovence.com, (x) Paul <paul@free.fr>\n"
+              "half x@free.fr, no.such.user\nteam :include:DIR/team\nowner-team bin\nbad "
+              "chris@free.fr, \"|exit 75\"\n");
     write_file("team", "daemon\nriri@free.fr, fifi@free.fr\n");
     deliver_to("out@maison.mrs");
     assert_int_equal(a.results[0].outcome, OUTCOME_SENT);
-    expect_in("queue/new.1",
-              "from=<eme13@enprovence.com>\nto=<chris@enprovence.com>\n"
-              "to=<paul@free.fr>\n\nReceived: by gw1.maison.mrs (Postfix)\n\tid ");
+    expect_in("queue/new.1", "from=<eme13@enprovence.com>\nto=<chris@enprovence.com>\n"
+                             "to=<paul@free.fr>\nreplaces=4F1A2B3C4D 100\n\nReceived: by "
+                             "gw1.maison.mrs (Postfix)\n\tid ");
     expect_in("queue/new.1", "\nDelivered-To: out@maison.mrs\nSubject: x\n");
     expect_in("queue/new.1", "\n\nFrom here\n");
     expect_log("status=sent (forwarded as ");
@@ -304,11 +304,16 @@ static void s276_lists_are_sent_on(void **state)
     assert_int_equal(strncmp(a.results[0].text, "forwarded as ", 13), 0);
     expect_in("queue/new.2",
               "from=<owner-team@gw1.maison.mrs>\nto=<daemon@gw1.maison.mrs>\n"
-              "to=<riri@free.fr>\nto=<fifi@free.fr>\n\n");
+              "to=<riri@free.fr>\nto=<fifi@free.fr>\nreplaces=4F1A2B3C4D 100\n\n");
+    /* A failure that is still to be told must survive a crash: the recipient stays open.
+     */
+    deliver_to("half@maison.mrs");
+    expect(OUTCOME_BOUNCED, "5.1.1", "unknown user: \"no.such.user\"");
+    expect_in("queue/new.3", "from=<eme13@enprovence.com>\nto=<x@free.fr>\n\n");
     /* As long as a part must be tried again nothing is sent on. */
     deliver_to("bad@maison.mrs");
     expect(OUTCOME_DEFERRED, "4.3.0", "temporary failure");
-    assert_string_equal(driver_read(&d, "queue/new.3"), "");
+    assert_string_equal(driver_read(&d, "queue/new.4"), "");
 }
 
 /* S277: .forward files: lists, \user, commands with the user's rights, ownership. */
@@ -321,14 +326,15 @@ static void s277_forward_files(void **state)
     deliver_to("daemon@maison.mrs");
     assert_int_equal(a.results[0].outcome, OUTCOME_SENT);
     expect_in("spool/daemon", "Delivered-To: daemon@maison.mrs\n");
-    expect_in("queue/new.1", "from=<eme13@enprovence.com>\nto=<x@free.fr>\n\n");
+    expect_in("queue/new.1",
+              "from=<eme13@enprovence.com>\nto=<x@free.fr>\nreplaces=4F1A2B3C4D 100\n\n");
     if (geteuid() == 0)
         assert_string_equal(driver_read(&d, "out/who"), "daemon\n");
     /* By the extension; a user of this host gets a message of its own. */
     write_file("forward/daemon+list", "bin\n");
     deliver_to("daemon+list@maison.mrs");
     assert_int_equal(a.results[0].outcome, OUTCOME_EXPANDED);
-    expect_in("queue/new.2", "to=<bin@gw1.maison.mrs>\n\n");
+    expect_in("queue/new.2", "to=<bin@gw1.maison.mrs>\nreplaces=4F1A2B3C4D 100\n\n");
     /* The file of somebody else, or one that anybody may write, does not count. */
     assert_int_equal(chmod(driver_path(&d, "forward/daemon"), 0666), 0);
     deliver_to("daemon@maison.mrs");
@@ -412,7 +418,7 @@ static void luser_relay_and_probes(void **state)
     begin("luser_relay = $local@free.fr\n", "x \"|cat\"\n");
     deliver_to("No.Body+1@maison.mrs");
     assert_int_equal(a.results[0].outcome, OUTCOME_EXPANDED);
-    expect_in("queue/new.1", "to=<no.body+1@free.fr>\n\n");
+    expect_in("queue/new.1", "to=<no.body+1@free.fr>\nreplaces=4F1A2B3C4D 100\n\n");
     r.flags = MESSAGE_VERIFY;
     deliver(&r);
     expect(OUTCOME_SENT, "2.0.0", "delivers to mailbox");

@@ -1,8 +1,8 @@
 /* resubmit - mail that goes on as a new message
  *
- * One new message for each sender and Delivered-To: address.  It is on disk before the
- * old recipient counts as done; the local delivery before it is repeated when it cannot
- * be.  Source: local(8), MAIL FORWARDING.
+ * One new message for each sender and Delivered-To: address.  The last one marks the old
+ * recipient as done in the commit that makes it durable, so that no crash sends it on
+ * twice.  Source: local(8), MAIL FORWARDING.
  */
 #include "local.h"
 
@@ -143,6 +143,14 @@ static bool add_content(struct work *w, struct cleanup *out, struct error *e)
     return ok;
 }
 
+/* Is R all that is still to be done for the recipient?  Not when a failure is to be told,
+ * or when what was delivered before waits for a checkpoint. */
+static bool completes(const struct work *w, const struct resubmission *r)
+{
+    return r->link.next == &w->resubmissions.head && !w->d->not_yet_durable &&
+           w->best.outcome != OUTCOME_BOUNCED && w->best.outcome != OUTCOME_DEFERRED;
+}
+
 /* Hand one message to the queue; its ID in ID. */
 static enum result submit(struct work *w, const struct resubmission *r,
                           struct queue_id *id, struct error *e)
@@ -152,6 +160,8 @@ static enum result submit(struct work *w, const struct resubmission *r,
     if (!draft)
         return TEMPFAIL;
     *id = *draft_id(draft);
+    if (completes(w, r))
+        draft_replaces(draft, &w->d->id, w->r->index);
     struct envelope env = new_envelope(w, r->context);
     struct cleanup *out = cleanup_open(w->local->cleanup, draft, &env, CLEANUP_INTERNAL);
     cleanup_sender(out, r->context->sender);

@@ -62,6 +62,9 @@ static void keep(struct driver *d, struct arena *a, const struct ipc_message *m,
     str_addf(&text, "from=<%.*s>\n", VIEW_FMT(env.sender));
     for (size_t i = 0; i < env.n_recipients; i++)
         str_addf(&text, "to=<%.*s>\n", VIEW_FMT(env.recipients[i].address));
+    if (ipc_has(m, IPC_ATTR_INDEX))
+        str_addf(&text, "replaces=%.*s %u\n", VIEW_FMT(ipc_get_view(m, IPC_ATTR_ORIGIN)),
+                 (unsigned)ipc_get_u64(m, IPC_ATTR_INDEX, 0));
     str_add_char(&text, '\n');
     str_add(&text, (struct view){bytes, content});
     driver_write(d, arena_printf(a, "queue/new.%u", ++number).p, str_cstr(&text));

@@ -2,7 +2,7 @@
  *
  * A child process serves public/qmgr of the instance of an agent_driver.  Each message
  * that is committed becomes a file queue/new.N (N from 1): "from=<..>", "to=<..>" lines,
- * an empty line, the content.
+ * "replaces=ID INDEX" when it takes the place of a recipient, an empty line, the content.
  */
 #ifndef AGENT_QUEUE_DRIVER_H
 #define AGENT_QUEUE_DRIVER_H
