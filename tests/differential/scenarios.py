@@ -119,7 +119,6 @@ ACCESS = dict(mydestination="$myhostname, localhost, maison.mrs", local_recipien
 
 TABLES = {
     "helo required": [MAIL],
-    "strict brackets": [HELLO, "MAIL FROM:a@maison.mrs"],
     "vrfy disabled": [HELLO, "VRFY x"],
     "sender rejected": [HELLO, "MAIL FROM:<chef@boulout.net>", RCPT],
     "sender accepted": [HELLO, "MAIL FROM:<gouinaud@isima.fr>", RCPT, BODY],
