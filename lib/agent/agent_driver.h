@@ -48,6 +48,7 @@ struct driver_answer {
     size_t n;
     struct driver_result results[DRIVER_RECIPIENTS];
     char checkpoint[256]; /* "" when all is durable */
+    char dead_status[12]; /* "" when the destination is not dead */
 };
 
 /* Make the instance; MAIN_CF is put behind the lines that name its directories. */
