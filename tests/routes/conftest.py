@@ -21,7 +21,7 @@ def connect(place, net):
 
     def make(hostname="gw1.maison.mrs", address=None, **parameters):
         address = address or f"127.10.0.{1 + len(made)}"
-        settings = net.parameters(smtp_bind_address=address, mynetworks="127.10.0.0/28",
+        settings = net.parameters(smtp_bind_address=address, mynetworks="127.0.0.1, 127.10.0.0/28",
                                   mydestination=hostname)
         settings.update(parameters)
         instance = Instance(place / f"i{len(made)}", hostname=hostname, address=address,

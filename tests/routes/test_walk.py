@@ -35,6 +35,8 @@ class Walk:
                            port=net.port,
                            **net.parameters(smtp_bind_address="127.10.0.1",
                                             mynetworks="127.10.0.0/28",
+                                            smtpd_relay_restrictions="permit_mynetworks, "
+                                            "reject_unauth_destination",
                                             minimal_backoff_time="1s",
                                             queue_run_delay="1s"))
         aliases = self.gw.table("aliases", ALIASES)
@@ -144,7 +146,7 @@ class TestLocalMail:
         assert re.match(rf"From {CHRIS}@gw1\.maison\.mrs +\w{{3}} \w{{3}} [ \d]\d "
                         r"\d\d:\d\d:\d\d \d{4}\n", head)
         assert "\nX-Original-To: root\n" in head
-        assert f"\nDelivered-To: {CHRIS}@gw1.maison.mrs\n" in head
+        assert "\nDelivered-To: root@gw1.maison.mrs\n" in head  # of the queue: before aliases
         assert "\nTo: root@gw1.maison.mrs\n" in head
         assert re.search(r"\nDate: \w{3}, +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \(\w+\)\n",
                          head)
@@ -227,7 +229,6 @@ class TestByHand:
 
     def test_11_route_by_domain(self, walk):
         """S002: the same local part goes elsewhere when the domain is another's."""
-        walk.gw.set(smtpd_relay_restrictions="permit_mynetworks, reject_unauth_destination")
         with walk.client(LAN_CLIENT) as client:
             client.sendmail("christian.caleca@wanadoo.fr", [f"{CHRIS}@enprovence.com"],
                             "Subject: par la route\n\nloin\n")
@@ -267,7 +268,7 @@ class TestOutside:
         for piece in (
                 f"\nX-Original-To: {CHRIS}@gw1.maison.mrs\n",
                 f"\nDelivered-To: {CHRIS}@gw1.maison.mrs\n",
-                "\nFrom: MAILER-DAEMON@gw1.maison.mrs (Mail Delivery System)\n",
+                "\nFrom: Mail Delivery System <MAILER-DAEMON@gw1.maison.mrs>\n",
                 f"\nTo: {CHRIS}@gw1.maison.mrs\n",
                 "\nAuto-Submitted: auto-replied\n",
                 "\nMIME-Version: 1.0\n",
@@ -275,9 +276,8 @@ class TestOutside:
                 "\nThis is a MIME-encapsulated message.\n",
                 "\nContent-Description: Notification\n",
                 "\nThis is the mail system at host gw1.maison.mrs.\n",
-                "\nI'm sorry to have to inform you that your message could not\n"
-                "be delivered to one or more recipients. It's attached below.\n",
-                "\nFor further assistance, please send mail to postmaster.\n",
+                "\nI'm sorry to have to inform you that your message could not be\n",
+                "\nFor further assistance, please write to postmaster ",
                 "\n<christian.caleca@free.fr>: host mx.free.fr[",
                 "\nContent-Description: Delivery report\nContent-Type: message/delivery-status\n",
                 "\nReporting-MTA: dns; gw1.maison.mrs\nX-Postfix-Queue-ID: ",

@@ -255,7 +255,7 @@ class FakeHost:
     @staticmethod
     def _converse(session):
         try:
-            with session.connection:
+            with session.connection, session.file:
                 session.run()
         except OSError:
             pass  # the other side hung up, or this server closed
