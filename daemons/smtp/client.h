@@ -112,6 +112,8 @@ struct connection *connection_open(struct client *c, const struct target *t,
 /* A connection over STREAM, which it takes over; for connection_open and for tests. */
 struct connection *connection_new(struct client *c, const struct target *t,
                                   struct view destination, struct stream *stream);
+/* K is to be called by the name of T, which has its address. */
+void connection_name(struct connection *k, const struct target *t);
 /* Let K go: a fiber of its own says QUIT, when the peer still listens, and closes, since
  * the peer's answer may take its time.  Does not suspend. */
 void connection_quit(struct connection *k);

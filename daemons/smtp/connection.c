@@ -17,9 +17,11 @@
 #define LINE_MAX_BYTES 2048
 #define SKIP_MAX_BYTES ((size_t)256 * 1024)
 
-static void fill_names(struct connection *k, const struct target *t)
+void connection_name(struct connection *k, const struct target *t)
 {
     char text[NET_ADDRESS_TEXT];
+    if (view_eq(k->name, t->name) && k->relay.n > 0)
+        return;
     (void)net_address_text(&t->address, text);
     k->name = arena_dup(k->arena, t->name);
     k->display = arena_printf(k->arena, "%.*s[%s]", VIEW_FMT(t->name), text);
@@ -50,7 +52,7 @@ struct connection *connection_new(struct client *c, const struct target *t,
     k->is_best = t->is_best;
     k->debug = is_debugged(c, t);
     k->queue_id = "NOQUEUE";
-    fill_names(k, t);
+    connection_name(k, t);
     k->opened = clock_mono();
     smtp_reply_init(&k->reply);
     str_init(&k->destination, 2048);

@@ -18,6 +18,7 @@ static struct connection *meet(struct job *j, const struct target *t,
     struct error e = ERROR_INIT;
     struct connection *k = cache_take(j->client, VIEW_NONE, &t->address);
     if (k) {
+        connection_name(k, t);
         k->queue_id = j->delivery->id.text;
         return k;
     }

@@ -152,7 +152,7 @@ static enum result by_domain(struct search *s, struct view domain)
         return from_mx(s, domain, &mx);
     if (got == DNS_TEMPFAIL && conf_bool(s->client->conf, P_ignore_mx_lookup_error))
         got = DNS_NODATA;
-    if (got != DNS_NODATA)
+    if (got != DNS_NODATA && got != DNS_NXDOMAIN)
         return failed(got);
     error_clear(s->error);
     return by_host(s, domain);
