@@ -202,7 +202,7 @@ static enum result by_domain(const struct host_search *s, struct hosts *t,
         return from_mx(s, t, a, domain, port, &mx, e);
     if (got == DNS_TEMPFAIL && conf_bool(s->conf, P_ignore_mx_lookup_error))
         got = DNS_NODATA;
-    if (got != DNS_NODATA)
+    if (got != DNS_NODATA && got != DNS_NXDOMAIN)
         return failed(got);
     error_clear(e);
     got = add_host(s, t, a, domain, port, 0, e);
