@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ANSWER_TIMEOUT (60 * CLOCK_SECOND)
+#define LOAD_TIMEOUT   (60 * CLOCK_SECOND)
 
 /* The queue in which M is shown. */
 static enum queue_name shown_queue(const struct message *m)
@@ -450,6 +451,14 @@ static void take_trigger(struct qmgr *q, struct view letters)
     active_poke(q); /* I and W */
 }
 
+/* Who asks for the queue right after a start wants all of it. */
+static void wait_until_loaded(struct qmgr *q)
+{
+    int64_t deadline = clock_in(LOAD_TIMEOUT);
+    while (!q->is_loaded && waitq_wait(&q->loaded, deadline) == WAKE_OK)
+        ;
+}
+
 bool control_request(struct qmgr *q, struct ipc *c, struct ipc_message *m, bool is_owner)
 {
     struct error e = ERROR_INIT;
@@ -458,6 +467,8 @@ bool control_request(struct qmgr *q, struct ipc *c, struct ipc_message *m, bool 
     struct arena *a = arena_new();
     enum ipc_type type = ipc_message_type(m);
     bool good = true;
+    if (type != IPC_TRIGGER)
+        wait_until_loaded(q);
     if (type == IPC_TRIGGER) {
         take_trigger(q, ipc_get_view(m, IPC_ATTR_REQUEST));
     } else if (type == IPC_QUEUE_CONTROL) {

@@ -135,6 +135,8 @@ void loader_fiber(void *arg)
         active_poke(q);
     }
     drop_missing(q);
+    q->is_loaded = true;
+    waitq_wake_all(&q->loaded);
     if (total > 0)
         log_debug("%zu messages found in the queue", total);
 }

@@ -95,6 +95,7 @@ static void init_state(struct qmgr *q, struct service *s)
     list_init(&q->to_park);
     heap_init(&q->retry);
     WAITQ_INIT(&q->parking);
+    WAITQ_INIT(&q->loaded);
     WAITQ_INIT(&q->checkpoint_wanted);
     WAITQ_INIT(&q->checkpoint_over);
     q->transports = hash_new();

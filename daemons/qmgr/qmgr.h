@@ -154,6 +154,8 @@ struct qmgr {
     uint64_t free_bytes;
     int64_t flow_delay;
     bool is_stopping, journal_is_crowded;
+    bool is_loaded;      /* all files of the life before are in the index */
+    struct waitq loaded; /* those who want to see the whole queue */
     struct {
         uint64_t committed, refused, activated, delivered, deferred, bounced, removed;
     } count;

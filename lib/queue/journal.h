@@ -6,7 +6,7 @@
  * one size, written before use and recycled in order.  A message or a mark keeps its
  * segment by a hold; the oldest segment without holds is free again.  Owned by qmgr, or
  * by one offline command, under queue_dir_lock(). docs/queue-file.md,
- * docs/decisions/0003-group-commit.md.
+ * docs/decisions/0004-group-commit.md.
  */
 #ifndef QUEUE_JOURNAL_H
 #define QUEUE_JOURNAL_H
