@@ -245,7 +245,7 @@ class MasterTest(unittest.TestCase):
     def test_idle_processes_go(self):
         self.start(max_idle="1s")
         self.talk().close()
-        wait_until(lambda: all(line[0] != "smtpd" for line in self.command_lines()), "idle smtpd to go")
+        wait_until(lambda: all(line[:1] != ["smtpd"] for line in self.command_lines()), "idle smtpd to go")
         self.assertEqual(self.talk().say("x"), "echo x")
 
     # --- S162: reload ---

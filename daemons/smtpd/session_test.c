@@ -267,14 +267,6 @@ static void test_bare_newline_rejected(void **state)
     str_done(&d.output);
 }
 
-/* Commands sent behind EHLO without waiting for its reply. */
-static void test_unauthorised_pipelining(void **state)
-{
-    (void)state;
-    expect("smtpd_forbid_unauth_pipelining = yes", "EHLO x\nMAIL FROM:<a@b.c>\n", 0,
-           "554 5.5.0 Error: SMTP protocol synchronization\n");
-}
-
 static void test_limits(void **state)
 {
     (void)state;
@@ -316,7 +308,6 @@ int main(void)
         cmocka_unit_test(test_bdat_without_mail),
         cmocka_unit_test(test_smuggling),
         cmocka_unit_test(test_bare_newline_rejected),
-        cmocka_unit_test(test_unauthorised_pipelining),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_error_limit),
     };

@@ -49,7 +49,6 @@ static void test_path_lenient(void **state)
          "\xc3\xa9t\xc3\xa9@caf\xc3\xa9.example"},
         {"<.a@b>", ".a@b"},
         {"<a..b@c>", "a..b@c"},
-        {"<a b@c>", "ab@c"}, /* as Postfix glues them */
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         expect_path(&lenient, good[i].path, ADDRESS_OK, good[i].address);

@@ -201,6 +201,21 @@ def test_bare_newlines(server):
     assert not server.log_lines("from=<evil")
 
 
+def test_unauthorised_pipelining(server):
+    """Commands sent behind EHLO or DATA without waiting for its reply."""
+    for before, data in (([], b"EHLO x\r\nMAIL FROM:<a@b.example>\r\n"),
+                         ([HELLO, "MAIL FROM:<a@b.example>", "RCPT TO:<chris@maison.mrs>"],
+                          b"DATA\r\nSubject: x\r\n\r\nhello\r\n.\r\n")):
+        with server, Dialogue(server.address, server.port) as talk:
+            talk.reply()
+            for line in before:
+                talk.say(line)
+                talk.reply()
+            talk.raw(data)
+            assert talk.reply() == "554 5.5.0 Error: SMTP protocol synchronization"
+            server.wait_log("improper command pipelining after (EHLO|DATA) from")
+
+
 def test_error_limits(server):
     """Too many errors: slowed down, then sent away."""
     server.set(smtpd_soft_error_limit="2", smtpd_hard_error_limit="4", smtpd_error_sleep_time="1s")
