@@ -38,7 +38,7 @@ __attribute__((format(printf, 2, 3), noreturn)) static void fatal(int status,
 
 static void write_out(struct view v)
 {
-    if (fwrite(v.p, 1, v.n, stdout) != v.n || fflush(stdout) != 0)
+    if ((v.n > 0 && fwrite(v.p, 1, v.n, stdout) != v.n) || fflush(stdout) != 0)
         fatal(EX_IOERR, "output write error: %s", strerror(errno));
 }
 

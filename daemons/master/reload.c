@@ -108,6 +108,8 @@ static void start_units_fiber(void *arg)
 
     for (int i = 0; i < 4; i++)
         fiber_yield();
+    if (s != master.setup) /* another reload came in between, and has its own fiber */
+        return;
     LIST_FOR_EACH (struct unit, u, &s->units, link)
         unit_start(u);
 }
