@@ -153,7 +153,8 @@ static void finish_file(int fd)
     struct queue_id id;
     char name[sizeof DIRECTORY + QUEUE_ID_MAX + 1];
 
-    if (fchmod(fd, 0644) < 0 || fstat(fd, &st) < 0)
+    /* The execute bit says that the file is complete, as in Postfix. */
+    if (fchmod(fd, 0744) < 0 || fstat(fd, &st) < 0)
         fail(EX_TEMPFAIL, "finish %s: %s", temporary, strerror(errno));
     for (int i = 0; i < TRIES; i++) {
         queue_id_make(&id, false, clock_wall(), (uint64_t)st.st_ino);
