@@ -13,11 +13,11 @@ BOXES = ("riri", "fifi", "loulou")
 
 def mailbox_instance(make, **parameters):
     """An instance that delivers boite.example into Maildirs of virtual users."""
-    instance = make("crash", virtual_mailbox_domains="boite.example",
-                    virtual_minimum_uid="1", virtual_mailbox_limit="0",
-                    queue_journal_segment_size="1048576", checkpoint_interval="1s",
-                    minimal_backoff_time="1s", maximal_backoff_time="2s",
-                    queue_run_delay="1s", transport_retry_time="1s", **parameters)
+    settings = dict(virtual_mailbox_domains="boite.example", virtual_minimum_uid="1",
+                    virtual_mailbox_limit="0", queue_journal_segment_size="1048576",
+                    checkpoint_interval="1s", minimal_backoff_time="1s",
+                    maximal_backoff_time="2s", queue_run_delay="1s", transport_retry_time="1s")
+    instance = make("crash", **{**settings, **parameters})
     base = instance.directory / "boxes"
     base.mkdir(parents=True)
     owner = 65534 if os.getuid() == 0 else os.getuid()
