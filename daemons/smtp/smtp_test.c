@@ -4,24 +4,19 @@
  */
 #include "agent/agent_driver.h"
 #include "fake_host.h"
+#include "net/test_nameserver.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static const char *program, *python, *dns_script;
-static char directory[] = "/tmp/smtp_test.XXXXXX";
-static char nameserver[64];
-static pid_t dns;
+static struct test_nameserver dns;
 static unsigned port;
 
 static struct driver d;
@@ -45,68 +40,23 @@ static const char zone[] =
     " \"backup.example\": {\"MX\": [\"10 mx1.free.example\", \"20 gw1.maison.mrs\"]},"
     " \"gw1.maison.mrs\": {\"A\": [\"127.1.0.9\"]}}";
 
-/* --- the DNS server --- */
-
 static int start_dns(void **state)
 {
-    int out[2];
-    char line[100] = "", address[40], number[20];
-
     (void)state;
-    assert_non_null(mkdtemp(directory));
-    assert_int_equal(chdir(directory), 0);
-    FILE *f = fopen("zone.json", "w");
-    assert_non_null(f);
-    (void)fputs(zone, f);
-    (void)fclose(f);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    dns = fork();
-    if (dns == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(out[1], 1);
-        execl(python, python, dns_script, "--listen", "127.0.0.1:0", "--zone",
-              "zone.json", "--log", "queries", (char *)NULL);
-        _exit(127);
-    }
-    close(out[1]);
-    for (size_t n = 0; n + 1 < sizeof line && !strchr(line, '\n');) {
-        ssize_t got = read(out[0], line + n, sizeof line - 1 - n);
-        assert_true(got > 0);
-        n += (size_t)got;
-    }
-    close(out[0]);
-    struct view v = view_trim_space(view_of(line)), head, tail;
-    assert_true(view_rcut(v, ' ', &head, &v));
-    assert_true(view_cut(v, ':', &head, &tail));
-    (void)snprintf(address, sizeof address, "%.*s", VIEW_FMT(head));
-    (void)snprintf(number, sizeof number, "%.*s", VIEW_FMT(tail));
-    (void)snprintf(nameserver, sizeof nameserver, "%s@%s", address, number);
+    test_nameserver_start(&dns, python, dns_script, zone);
     return 0;
 }
 
 static int stop_dns(void **state)
 {
     (void)state;
-    kill(dns, SIGTERM);
-    waitpid(dns, NULL, 0);
-    unlink("zone.json");
-    unlink("queries");
-    return chdir("/") != 0 || rmdir(directory) != 0;
+    test_nameserver_stop(&dns);
+    return 0;
 }
 
-/* How many questions were LINE ("udp free.example MX")? */
 static unsigned count_queries(const char *line)
 {
-    static char text[65536];
-    unsigned n = 0;
-    int fd = open("queries", O_RDONLY | O_CLOEXEC);
-    ssize_t got = read(fd, text, sizeof text);
-    close(fd);
-    assert_true(got >= 0);
-    struct view rest = {text, (size_t)got}, word;
-    while (view_token(&rest, VIEW("\n"), &word))
-        n += view_eq(word, view_of(line));
-    return n;
+    return test_nameserver_count(&dns, line);
 }
 
 /* --- the program --- */
@@ -120,7 +70,7 @@ static void begin_as(const char *name, const char *main_cf)
              "resolver_nameservers = %s\nsmtp_tcp_port = %u\nlmtp_tcp_port = %u\n"
              "inet_protocols = ipv4\ninet_interfaces = 127.0.0.1\n"
              "smtp_randomize_addresses = no\n%s",
-             nameserver, port, port, main_cf);
+             dns.address, port, port, main_cf);
     driver_init(&d, program, name, name, str_cstr(&text));
     str_done(&text);
 }

@@ -67,6 +67,7 @@ struct access *access_new(const struct conf *c, struct rewrite *r,
     a->recipients = recipients;
     a->arena = arena_new();
     a->mynetworks = match_open(c, P_mynetworks, 0);
+    a->mx_backup_networks = match_open(c, P_permit_mx_backup_networks, 0);
     a->parents_match_subdomains = parents_match(c);
     for (int i = 0; i < ACCESS_STAGES; i++) {
         if (!restriction_list_compile(a, view_of(stage_names[i]),
@@ -97,6 +98,7 @@ void access_free(struct access *a)
     for (int i = 0; i < ACCESS_STAGES; i++)
         restriction_list_done(&a->stages[i]);
     match_close(a->mynetworks);
+    match_close(a->mx_backup_networks);
     arena_free(a->arena);
     memory_free(a);
 }

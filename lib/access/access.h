@@ -51,6 +51,7 @@ struct access_subject {
     const char *command;   /* the SMTP command that is being answered: "RCPT" */
     bool pipelined;        /* the client sent on without waiting where it must wait */
     bool content_received; /* PREPEND comes too late */
+    bool debug;            /* tell of each restriction in the log (debug_peer_level) */
 };
 
 /* What access(5) actions ask to be done with the message. */

@@ -195,16 +195,16 @@ static bool numeric_reply(const struct action_call *a, struct view value,
 static enum access_says run_restrictions(const struct action_call *a, struct view value)
 {
     struct restriction_list list;
-    struct error e = ERROR_INIT;
+    struct error *e = &a->run->error;
     /* Tables opened here are closed below; the names live in the evaluation's arena. */
     struct access scratch = *a->run->access;
     scratch.arena = a->run->arena;
     enum access_says says;
-    if (restriction_list_compile(&scratch, a->table, value, 0, &list, &e)) {
+    if (restriction_list_compile(&scratch, a->table, value, 0, &list, e)) {
         says = access_run_list(a->run, &list);
     } else {
         log_warning("access table %.*s entry \"%.*s\": %s", VIEW_FMT(a->table),
-                    VIEW_FMT(a->key), e.text);
+                    VIEW_FMT(a->key), e->text);
         says = access_refuse(a->run, 451, "4.3.5",
                              "<%.*s>: %s rejected: Server configuration error",
                              VIEW_FMT(a->reply_name), a->class);

@@ -51,13 +51,12 @@ static enum access_says reject_unknown_domain(struct access_run *run, struct vie
                                               enum access_stage about)
 {
     struct view local, domain;
-    struct error e = ERROR_INIT;
     if (!address_split(address, &local, &domain) || view_is_empty(domain) ||
         domain.p[0] == '[')
         return SAYS_DUNNO;
     struct resolved to;
-    if (resolve_address(run->access->rewrite, VIEW_NONE, address, run->arena, &to, &e) !=
-        OK)
+    if (resolve_address(run->access->rewrite, VIEW_NONE, address, run->arena, &to,
+                        &run->error) != OK)
         return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                              VIEW_FMT(address));
     if (to.class != CLASS_DEFAULT)
@@ -65,10 +64,11 @@ static enum access_says reject_unknown_domain(struct access_run *run, struct vie
 
     struct dns_mx mx;
     struct dns_addresses addresses;
-    enum dns_result got = dns_lookup_mx(run->arena, domain, DNS_TIMEOUT, &mx, &e);
+    enum dns_result got =
+        dns_lookup_mx(run->arena, domain, DNS_TIMEOUT, &mx, &run->error);
     if (got == DNS_NODATA)
         got = dns_lookup_addresses(run->arena, domain, DNS_WANT_IPV4 | DNS_WANT_IPV6,
-                                   DNS_TIMEOUT, &addresses, &e);
+                                   DNS_TIMEOUT, &addresses, &run->error);
     const char *class = access_reply_class(about);
     int code = (int)conf_int(run->access->conf, P_unknown_address_reject_code);
     switch (got) {
@@ -132,10 +132,9 @@ static enum access_says reject_unlisted(struct access_run *run, struct view addr
                                         enum access_stage about)
 {
     const char *class = access_reply_class(about);
-    struct error e = ERROR_INIT;
     struct recipient_check found;
-    enum result result =
-        recipients_check(run->access->recipients, address, run->arena, &found, &e);
+    enum result result = recipients_check(run->access->recipients, address, run->arena,
+                                          &found, &run->error);
     if (result == TEMPFAIL)
         return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                              VIEW_FMT(address));
@@ -169,22 +168,26 @@ enum access_says ask_reject_unlisted_recipient(struct access_run *run,
     return reject_unlisted(run, run->subject->recipient, ACCESS_RECIPIENT);
 }
 
-enum destination { DESTINATION_OURS, DESTINATION_FOREIGN, DESTINATION_TEMPFAIL };
+enum destination {
+    DESTINATION_OURS,
+    DESTINATION_FOREIGN,
+    DESTINATION_ROUTED, /* ours, but the local part names another way */
+    DESTINATION_TEMPFAIL
+};
 
 /* Is the recipient's domain one that we take mail for, without another routing operator
  * in the local part (percent, bang, source route)? */
 static enum destination classify(struct access_run *run)
 {
     struct resolved to;
-    struct error e = ERROR_INIT;
     struct view recipient = run->subject->recipient;
     if (resolve_address(run->access->rewrite, run->subject->sender, recipient, run->arena,
-                        &to, &e) != OK)
+                        &to, &run->error) != OK)
         return DESTINATION_TEMPFAIL;
     if (to.class == CLASS_DEFAULT)
-        return DESTINATION_FOREIGN;
+        return to.is_routed ? DESTINATION_ROUTED : DESTINATION_FOREIGN;
     if (to.is_routed && !conf_bool(run->access->conf, P_allow_untrusted_routing))
-        return DESTINATION_FOREIGN;
+        return DESTINATION_ROUTED;
     return DESTINATION_OURS;
 }
 
@@ -199,6 +202,7 @@ enum access_says ask_permit_auth_destination(struct access_run *run,
         return access_defer_if_reject(run, "4.3.0", "<%.*s>: Temporary lookup failure",
                                       VIEW_FMT(run->subject->recipient));
     case DESTINATION_FOREIGN:
+    case DESTINATION_ROUTED:
     default:
         return SAYS_DUNNO;
     }
@@ -217,6 +221,7 @@ static enum access_says unauth_destination(struct access_run *run, int code,
         return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                              VIEW_FMT(recipient));
     case DESTINATION_FOREIGN:
+    case DESTINATION_ROUTED:
     default:
         return access_refuse(run, code, status, "<%.*s>: Relay access denied",
                              VIEW_FMT(recipient));
@@ -238,33 +243,77 @@ enum access_says ask_defer_unauth_destination(struct access_run *run,
     return unauth_destination(run, 454, "4.7.1");
 }
 
-/* Is one of our addresses an MX of the recipient's domain, and no other than
- * permit_mx_backup_networks' the primary? */
+/* Is HOST one of this machine's names or addresses?  May suspend. */
+static bool is_this_host(struct access_run *run, struct view host)
+{
+    struct dns_addresses found;
+    if (rewrite_is_local_domain(run->access->rewrite, host, &run->error) == MATCH_YES)
+        return true;
+    if (dns_lookup_addresses(run->arena, host, DNS_WANT_IPV4 | DNS_WANT_IPV6, DNS_TIMEOUT,
+                             &found, &run->error) != DNS_OK)
+        return false;
+    for (size_t i = 0; i < found.n; i++) {
+        char text[NET_ADDRESS_TEXT], literal[NET_ADDRESS_TEXT + 8];
+        const struct net_address *a = &found.items[i].address;
+        (void)snprintf(literal, sizeof literal, "[%s%s]",
+                       net_address_family(a) == AF_INET6 ? "IPv6:" : "",
+                       net_address_text(a, text));
+        if (rewrite_is_local_domain(run->access->rewrite, view_of(literal),
+                                    &run->error) == MATCH_YES)
+            return true;
+    }
+    return false;
+}
+
+/* Has one of the best MX hosts an address in permit_mx_backup_networks? */
+static bool primary_is_trusted(struct access_run *run, const struct dns_mx *mx)
+{
+    struct dns_addresses found;
+    for (size_t i = 0; i < mx->n && mx->hosts[i].preference == mx->hosts[0].preference;
+         i++) {
+        if (dns_lookup_addresses(run->arena, mx->hosts[i].name,
+                                 DNS_WANT_IPV4 | DNS_WANT_IPV6, DNS_TIMEOUT, &found,
+                                 &run->error) != DNS_OK)
+            continue;
+        for (size_t k = 0; k < found.n; k++) {
+            char text[NET_ADDRESS_TEXT];
+            if (match_client(run->access->mx_backup_networks, VIEW("unknown"),
+                             view_of(net_address_text(&found.items[k].address, text)),
+                             &run->error) == MATCH_YES)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* S015: are we a backup MX of the recipient's domain (for a primary in
+ * permit_mx_backup_networks, when that is set)? */
 enum access_says ask_permit_mx_backup(struct access_run *run, const struct restriction *r)
 {
     (void)r;
     enum destination where = classify(run);
     if (where == DESTINATION_OURS)
         return SAYS_PERMIT;
-    struct view local, domain;
+    struct view recipient = run->subject->recipient, local, domain;
     struct dns_mx mx;
-    struct error e = ERROR_INIT;
-    if (where == DESTINATION_TEMPFAIL ||
-        !address_split(run->subject->recipient, &local, &domain))
+    if (where == DESTINATION_TEMPFAIL || where == DESTINATION_ROUTED ||
+        !address_split(recipient, &local, &domain) || view_is_empty(domain) ||
+        domain.p[0] == '[')
         return SAYS_DUNNO;
-    enum dns_result got = dns_lookup_mx(run->arena, domain, DNS_TIMEOUT, &mx, &e);
+    enum dns_result got =
+        dns_lookup_mx(run->arena, domain, DNS_TIMEOUT, &mx, &run->error);
     if (got == DNS_TEMPFAIL)
         return access_defer_if_reject(
             run, "4.4.4",
             "<%.*s>: %s rejected: Unable to look up mail exchanger information: %s",
-            VIEW_FMT(run->subject->recipient), access_reply_class(ACCESS_RECIPIENT),
-            e.text);
-    if (got != DNS_OK)
+            VIEW_FMT(recipient), access_reply_class(ACCESS_RECIPIENT), run->error.text);
+    if (got == DNS_NODATA || got == DNS_NXDOMAIN)
+        return is_this_host(run, domain) ? SAYS_PERMIT : SAYS_DUNNO;
+    bool listed = false;
+    for (size_t i = 0; got == DNS_OK && i < mx.n && !listed; i++)
+        listed = is_this_host(run, mx.hosts[i].name);
+    if (!listed || (!match_is_empty(run->access->mx_backup_networks) &&
+                    !primary_is_trusted(run, &mx)))
         return SAYS_DUNNO;
-    for (size_t i = 0; i < mx.n; i++) {
-        if (rewrite_is_local_domain(run->access->rewrite, mx.hosts[i].name, &e) ==
-            MATCH_YES)
-            return SAYS_PERMIT;
-    }
-    return SAYS_DUNNO;
+    return SAYS_PERMIT;
 }

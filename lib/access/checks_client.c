@@ -4,8 +4,6 @@
 #include "format/address.h"
 #include "net/dns.h"
 
-#include <ifaddrs.h>
-
 #define DNS_TIMEOUT (60 * CLOCK_SECOND)
 
 bool access_client_is_trusted(struct access *a, const struct access_subject *s)
@@ -20,9 +18,8 @@ enum access_says ask_permit_mynetworks(struct access_run *run,
 {
     (void)r;
     const struct access_subject *s = run->subject;
-    struct error e = ERROR_INIT;
-    switch (
-        match_client(run->access->mynetworks, s->client_name, s->client_address, &e)) {
+    switch (match_client(run->access->mynetworks, s->client_name, s->client_address,
+                         &run->error)) {
     case MATCH_YES:
         return SAYS_PERMIT;
     case MATCH_ERROR:
@@ -36,23 +33,16 @@ enum access_says ask_permit_mynetworks(struct access_run *run,
 
 bool access_client_is_own(struct access *a, const struct access_subject *s)
 {
-    struct net_address client, own;
-    struct ifaddrs *all;
-    (void)a;
-    if (!net_address_parse(s->client_address, 0, &client) || getifaddrs(&all) != 0)
+    struct net_address client;
+    size_t n;
+    const struct conf_interface *own = conf_interfaces(a->conf, &n);
+    if (!net_address_parse(s->client_address, 0, &client))
         return false;
-    bool found = net_address_is_loopback(&client);
-    for (struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
-        if (!i->ifa_addr ||
-            (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-            continue;
-        net_address_set(&own, i->ifa_addr,
-                        i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                          : sizeof(struct sockaddr_in6));
-        found = net_address_eq(&client, &own);
+    for (size_t i = 0; i < n; i++) {
+        if (net_address_eq(&own[i].address, &client))
+            return true;
     }
-    freeifaddrs(all);
-    return found;
+    return false;
 }
 
 enum access_says ask_permit_inet_interfaces(struct access_run *run,
@@ -99,45 +89,60 @@ enum access_says ask_reject_unknown_reverse(struct access_run *run,
         VIEW_FMT(s->client_address));
 }
 
-/* HELO [1.2.3.4]: the address in brackets; false when the name is no literal. */
 static bool is_literal(struct view helo)
 {
     return helo.n > 0 && helo.p[0] == '[';
+}
+
+static enum access_says refuse_name(struct access_run *run, enum parameter code,
+                                    const char *text)
+{
+    return access_refuse(run, (int)conf_int(run->access->conf, code), "5.5.2",
+                         "<%.*s>: Helo command rejected: %s",
+                         VIEW_FMT(run->subject->helo_name), text);
+}
+
+/* HELO [192.0.2.1]. */
+static enum access_says check_literal(struct access_run *run)
+{
+    return host_literal_is_valid(run->subject->helo_name, NULL)
+               ? SAYS_DUNNO
+               : refuse_name(run, P_invalid_hostname_reject_code, "invalid ip address");
+}
+
+/* One trailing dot is forgiven. */
+static struct view without_dot(struct view helo)
+{
+    return view_ends(helo, VIEW(".")) ? view_sub(helo, 0, helo.n - 1) : helo;
 }
 
 enum access_says ask_reject_invalid_helo(struct access_run *run,
                                          const struct restriction *r)
 {
     (void)r;
-    struct view helo = run->subject->helo_name;
-    if (view_is_empty(helo))
+    struct view name = without_dot(run->subject->helo_name);
+    if (view_is_empty(run->subject->helo_name))
         return SAYS_DUNNO;
-    /* One trailing dot is forgiven. */
-    struct view name = view_ends(helo, VIEW(".")) ? view_sub(helo, 0, helo.n - 1) : helo;
-    bool valid = is_literal(name) ? host_literal_is_valid(name, NULL)
-                                  : hostname_is_valid_utf8(name) || ipv4_is_valid(name) ||
-                                        ipv6_is_valid(name);
-    if (valid)
-        return SAYS_DUNNO;
-    return access_refuse(
-        run, (int)conf_int(run->access->conf, P_invalid_hostname_reject_code), "5.5.2",
-        "<%.*s>: Helo command rejected: Invalid name", VIEW_FMT(helo));
+    if (is_literal(name))
+        return check_literal(run);
+    return hostname_is_valid_utf8(name) || ipv4_is_valid(name) || ipv6_is_valid(name)
+               ? SAYS_DUNNO
+               : refuse_name(run, P_invalid_hostname_reject_code, "Invalid name");
 }
 
 enum access_says ask_reject_non_fqdn_helo(struct access_run *run,
                                           const struct restriction *r)
 {
     (void)r;
-    struct view helo = run->subject->helo_name;
-    if (view_is_empty(helo))
+    struct view name = without_dot(run->subject->helo_name);
+    if (view_is_empty(run->subject->helo_name))
         return SAYS_DUNNO;
-    struct view name = view_ends(helo, VIEW(".")) ? view_sub(helo, 0, helo.n - 1) : helo;
-    if (is_literal(name) ? host_literal_is_valid(name, NULL)
-                         : hostname_is_valid_utf8(name) && view_has(name, '.'))
-        return SAYS_DUNNO;
-    return access_refuse(
-        run, (int)conf_int(run->access->conf, P_non_fqdn_reject_code), "5.5.2",
-        "<%.*s>: Helo command rejected: need fully-qualified hostname", VIEW_FMT(helo));
+    if (is_literal(name))
+        return check_literal(run);
+    return hostname_is_valid_utf8(name) && view_has(name, '.')
+               ? SAYS_DUNNO
+               : refuse_name(run, P_non_fqdn_reject_code,
+                             "need fully-qualified hostname");
 }
 
 enum access_says ask_reject_unknown_helo(struct access_run *run,
@@ -145,15 +150,16 @@ enum access_says ask_reject_unknown_helo(struct access_run *run,
 {
     (void)r;
     struct view helo = run->subject->helo_name;
-    if (view_is_empty(helo) || is_literal(helo))
+    if (view_is_empty(helo))
         return SAYS_DUNNO;
+    if (is_literal(helo))
+        return check_literal(run);
     struct dns_mx mx;
     struct dns_addresses addresses;
-    struct error e = ERROR_INIT;
-    enum dns_result got = dns_lookup_mx(run->arena, helo, DNS_TIMEOUT, &mx, &e);
+    enum dns_result got = dns_lookup_mx(run->arena, helo, DNS_TIMEOUT, &mx, &run->error);
     if (got == DNS_NODATA)
         got = dns_lookup_addresses(run->arena, helo, DNS_WANT_IPV4 | DNS_WANT_IPV6,
-                                   DNS_TIMEOUT, &addresses, &e);
+                                   DNS_TIMEOUT, &addresses, &run->error);
     if (got == DNS_OK || got == DNS_POLICY)
         return SAYS_DUNNO;
     const char *text =

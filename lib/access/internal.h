@@ -28,7 +28,7 @@ struct restriction {
     const struct restriction_type *type;
     struct view text; /* as written, for messages */
     struct view argument;
-    struct maps *maps;                /* ARGUMENT_TABLE */
+    struct table *table;              /* ARGUMENT_TABLE */
     int64_t number;                   /* ARGUMENT_NUMBER */
     struct restriction_list *sublist; /* a restriction class */
 };
@@ -45,13 +45,15 @@ struct access {
     struct recipients *recipients;
     struct arena *arena; /* lists and names */
     struct restriction_list stages[ACCESS_STAGES];
-    struct match_list *mynetworks;
+    struct match_list *mynetworks, *mx_backup_networks;
     bool parents_match_subdomains; /* smtpd_access_maps in
                                       parent_domain_matches_subdomains */
 };
 
 /* One evaluation. */
 struct access_run {
+    struct error
+        error; /* of the look-up at hand; here since lists nest on small stacks */
     struct access *access;
     const struct access_subject *subject;
     struct arena *arena;
@@ -108,6 +110,17 @@ enum access_says ask_sender_access(struct access_run *run, const struct restrict
 enum access_says ask_recipient_access(struct access_run *run,
                                       const struct restriction *r);
 enum access_says ask_etrn_access(struct access_run *run, const struct restriction *r);
+/* NAME and its parents, or ADDRESS and its networks, in the table of R; false when there
+ * is nothing.  May suspend. */
+bool access_try_domain(struct access_run *run, const struct restriction *r,
+                       struct view name, struct view reply_name, const char *class,
+                       enum access_stage about, enum access_says *says);
+bool access_try_address(struct access_run *run, const struct restriction *r,
+                        struct view address, struct view reply_name, const char *class,
+                        enum access_stage about, enum access_says *says);
+/* checks_servers.c: the same for the hosts behind a name: check_XXX_YYY_access with YYY
+ * a, mx, ns. */
+enum access_says ask_servers(struct access_run *run, const struct restriction *r);
 /* action.c: do what the right-hand side says. */
 enum access_says access_action(struct access_run *run, struct view table,
                                struct view value, struct view key, struct view reply_name,

@@ -49,6 +49,21 @@ const struct restriction_type restriction_types[] = {
     {"check_sender_access", ARGUMENT_TABLE, ask_sender_access},
     {"check_recipient_access", ARGUMENT_TABLE, ask_recipient_access},
     {"check_etrn_access", ARGUMENT_TABLE, ask_etrn_access},
+    {"check_client_a_access", ARGUMENT_TABLE, ask_servers},
+    {"check_client_mx_access", ARGUMENT_TABLE, ask_servers},
+    {"check_client_ns_access", ARGUMENT_TABLE, ask_servers},
+    {"check_reverse_client_hostname_a_access", ARGUMENT_TABLE, ask_servers},
+    {"check_reverse_client_hostname_mx_access", ARGUMENT_TABLE, ask_servers},
+    {"check_reverse_client_hostname_ns_access", ARGUMENT_TABLE, ask_servers},
+    {"check_helo_a_access", ARGUMENT_TABLE, ask_servers},
+    {"check_helo_mx_access", ARGUMENT_TABLE, ask_servers},
+    {"check_helo_ns_access", ARGUMENT_TABLE, ask_servers},
+    {"check_sender_a_access", ARGUMENT_TABLE, ask_servers},
+    {"check_sender_mx_access", ARGUMENT_TABLE, ask_servers},
+    {"check_sender_ns_access", ARGUMENT_TABLE, ask_servers},
+    {"check_recipient_a_access", ARGUMENT_TABLE, ask_servers},
+    {"check_recipient_mx_access", ARGUMENT_TABLE, ask_servers},
+    {"check_recipient_ns_access", ARGUMENT_TABLE, ask_servers},
     {NULL, ARGUMENT_NONE, NULL},
 };
 
@@ -141,7 +156,7 @@ static bool take_argument(struct access *a, struct view title, struct view *rest
                   VIEW_FMT(title), VIEW_FMT(r->text), VIEW_FMT(r->argument));
         return false;
     }
-    r->maps = maps_open(a->conf, r->argument, TABLE_FOLD);
+    r->table = table_open(a->conf, r->argument, TABLE_FOLD);
     return true;
 }
 
@@ -216,8 +231,8 @@ bool restriction_list_compile(struct access *a, struct view title, struct view t
 void restriction_list_done(struct restriction_list *l)
 {
     for (size_t i = 0; i < l->n; i++) {
-        if (l->items[i].maps)
-            maps_close(l->items[i].maps);
+        if (l->items[i].table)
+            table_close(l->items[i].table);
         if (l->items[i].sublist)
             restriction_list_done(l->items[i].sublist);
     }

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "format/address.h"
 
-#define MAX_DEPTH 100
+#define MAX_DEPTH 20 /* lists inside lists and tables */
 
 const char *access_reply_class(enum access_stage stage)
 {
@@ -188,7 +188,10 @@ enum access_says access_run_list(struct access_run *run, const struct restrictio
     enum access_says says = SAYS_DUNNO;
     for (size_t i = 0; i < l->n && says == SAYS_DUNNO; i++) {
         const struct restriction *r = &l->items[i];
-        log_debug("restriction %.*s", VIEW_FMT(r->text));
+        if (run->subject->debug)
+            log_info("%.*s: restriction %.*s", VIEW_FMT(l->title), VIEW_FMT(r->text));
+        else
+            log_debug("%.*s: restriction %.*s", VIEW_FMT(l->title), VIEW_FMT(r->text));
         says = r->sublist ? access_run_list(run, r->sublist) : r->type->ask(run, r);
     }
     run->depth--;

@@ -7,14 +7,16 @@
 
 #include "format/address.h"
 
-/* One look-up.  FOUND: *SAYS is what its action says. */
+/* One look-up; PARTIAL when KEY is only a part of what is looked for.  FOUND: *SAYS is
+ * what its action says. */
 static bool try_key(struct access_run *run, const struct restriction *r, struct view key,
-                    struct view reply_name, const char *class, enum access_stage about,
-                    enum access_says *says)
+                    bool partial, struct view reply_name, const char *class,
+                    enum access_stage about, enum access_says *says)
 {
     struct view value;
-    struct error e = ERROR_INIT;
-    switch (maps_get(r->maps, key, run->arena, &value, &e)) {
+    if (partial && table_is_pattern(r->table))
+        return false;
+    switch (table_get(r->table, key, run->arena, &value, &run->error)) {
     case TABLE_NOT_FOUND:
         return false;
     case TABLE_ERROR:
@@ -24,43 +26,51 @@ static bool try_key(struct access_run *run, const struct restriction *r, struct 
         return true;
     case TABLE_FOUND:
     default:
-        *says =
-            access_action(run, maps_last(r->maps), value, key, reply_name, class, about);
+        *says = access_action(run, table_spec(r->table), value, key, reply_name, class,
+                              about);
         return true;
     }
 }
 
-/* NAME, then its parents: "b.c" or ".b.c" by parent_domain_matches_subdomains. */
-static bool try_domain(struct access_run *run, const struct restriction *r,
+/* NAME's parents: "b.c" or ".b.c" by parent_domain_matches_subdomains.  A number has
+ * none. */
+static bool try_parents(struct access_run *run, const struct restriction *r,
+                        struct view name, struct view reply_name, const char *class,
+                        enum access_stage about, enum access_says *says)
+{
+    bool plain = run->access->parents_match_subdomains;
+    struct view rest = name;
+    if (view_is_empty(name) || name.p[0] == '[' || ipv4_is_valid(name) ||
+        ipv6_is_valid(name))
+        return false;
+    for (;;) {
+        size_t dot = view_find(view_from(rest, 1), '.');
+        if (dot == VIEW_NPOS)
+            return false;
+        rest = view_from(rest, dot + (plain ? 2 : 1));
+        if (rest.n > 0 && try_key(run, r, rest, true, reply_name, class, about, says))
+            return true;
+        if (rest.n < 2)
+            return false;
+    }
+}
+
+bool access_try_domain(struct access_run *run, const struct restriction *r,
                        struct view name, struct view reply_name, const char *class,
                        enum access_stage about, enum access_says *says)
 {
-    if (try_key(run, r, name, reply_name, class, about, says))
-        return true;
-    if (name.n > 0 && name.p[0] == '[')
-        return false;
-    bool plain = run->access->parents_match_subdomains;
-    struct view rest = name;
-    for (;;) {
-        size_t dot = view_find(plain ? rest : view_from(rest, 1), '.');
-        if (dot == VIEW_NPOS || rest.n == 0)
-            return false;
-        rest = view_from(rest, dot + 1);
-        if (rest.n > 0 && try_key(run, r, rest, reply_name, class, about, says))
-            return true;
-    }
+    return try_key(run, r, name, false, reply_name, class, about, says) ||
+           try_parents(run, r, name, reply_name, class, about, says);
 }
 
-/* The address, then its networks, an octet (or octet pair) less each time. */
-static bool try_address(struct access_run *run, const struct restriction *r,
+bool access_try_address(struct access_run *run, const struct restriction *r,
                         struct view address, struct view reply_name, const char *class,
                         enum access_stage about, enum access_says *says)
 {
     char separator = view_has(address, ':') ? ':' : '.';
     struct view key = address;
-    for (;;) {
-        if (try_key(run, r, key, reply_name, class, about, says))
-            return true;
+    /* The address, then its networks, an octet (or octet pair) less each time. */
+    while (!try_key(run, r, key, key.n < address.n, reply_name, class, about, says)) {
         size_t cut = view_rfind(key, separator);
         if (cut == VIEW_NPOS || cut == 0)
             return false;
@@ -70,6 +80,7 @@ static bool try_address(struct access_run *run, const struct restriction *r,
         if (key.n == 0)
             return false;
     }
+    return true;
 }
 
 static enum access_says client_access(struct access_run *run, const struct restriction *r,
@@ -78,11 +89,10 @@ static enum access_says client_access(struct access_run *run, const struct restr
     const struct access_subject *s = run->subject;
     const char *class = access_reply_class(ACCESS_CLIENT);
     enum access_says says;
-    if (!view_is_empty(name) &&
-        try_domain(run, r, name, s->client_display, class, ACCESS_CLIENT, &says))
-        return says;
-    if (try_address(run, r, s->client_address, s->client_display, class, ACCESS_CLIENT,
-                    &says))
+    if ((!view_is_empty(name) && access_try_domain(run, r, name, s->client_display, class,
+                                                   ACCESS_CLIENT, &says)) ||
+        access_try_address(run, r, s->client_address, s->client_display, class,
+                           ACCESS_CLIENT, &says))
         return says;
     return SAYS_DUNNO;
 }
@@ -98,70 +108,90 @@ enum access_says ask_reverse_client_access(struct access_run *run,
     return client_access(run, r, run->subject->reverse_name);
 }
 
-enum access_says ask_helo_access(struct access_run *run, const struct restriction *r)
+/* A name that the client gave, by itself. */
+static enum access_says name_access(struct access_run *run, const struct restriction *r,
+                                    struct view name, enum access_stage about)
 {
-    struct view helo = run->subject->helo_name;
     enum access_says says;
-    if (!view_is_empty(helo) &&
-        try_domain(run, r, helo, helo, access_reply_class(ACCESS_HELO), ACCESS_HELO,
-                   &says))
+    if (!view_is_empty(name) &&
+        access_try_domain(run, r, name, name, access_reply_class(about), about, &says))
         return says;
     return SAYS_DUNNO;
+}
+
+enum access_says ask_helo_access(struct access_run *run, const struct restriction *r)
+{
+    return name_access(run, r, run->subject->helo_name, ACCESS_HELO);
 }
 
 enum access_says ask_etrn_access(struct access_run *run, const struct restriction *r)
 {
-    struct view domain = run->subject->etrn_domain;
-    enum access_says says;
-    if (!view_is_empty(domain) &&
-        try_domain(run, r, domain, domain, access_reply_class(ACCESS_ETRN), ACCESS_ETRN,
-                   &says))
-        return says;
-    return SAYS_DUNNO;
+    return name_access(run, r, run->subject->etrn_domain, ACCESS_ETRN);
 }
 
-/* user+ext@domain, user@domain, domain and parents, user+ext@, user@. */
-static enum access_says address_access(struct access_run *run,
-                                       const struct restriction *r, struct view address,
-                                       enum access_stage about)
+/* user+ext@domain, user@domain, domain and parents, user+ext@, user@.  *SAYS for FOUND.
+ */
+static bool try_mailbox(struct access_run *run, const struct restriction *r,
+                        struct view key, struct view address, enum access_stage about,
+                        enum access_says *says)
 {
     const struct conf *c = run->access->conf;
     const char *class = access_reply_class(about);
-    enum access_says says;
-    if (view_is_empty(address)) {
-        struct view null_key = conf_view(c, P_smtpd_null_access_lookup_key);
-        return try_key(run, r, null_key, address, class, about, &says) ? says
-                                                                       : SAYS_DUNNO;
-    }
     struct view local, domain, extension;
-    if (!address_split(address, &local, &domain))
-        return try_key(run, r, address, address, class, about, &says) ? says : SAYS_DUNNO;
+    if (!address_split(key, &local, &domain))
+        return try_key(run, r, key, false, address, class, about, says);
 
     struct address_delimiters delimiters = {.set = conf_view(c, P_recipient_delimiter),
                                             .ownreq_special =
                                                 conf_bool(c, P_owner_request_special)};
     struct str bare = STR_INIT(ADDRESS_MAX);
-    bool extended = address_strip_extension(address, &delimiters, &bare, &extension);
+    bool extended = address_strip_extension(key, &delimiters, &bare, &extension);
     struct view short_form = arena_dup(run->arena, str_view(&bare));
     str_done(&bare);
-    struct view short_local = view_sub(short_form, 0, short_form.n - domain.n - 1);
+    struct view at = arena_printf(run->arena, "%.*s@", VIEW_FMT(local));
+    struct view short_at = view_sub(short_form, 0, short_form.n - domain.n);
+    return try_key(run, r, key, false, address, class, about, says) ||
+           (extended && try_key(run, r, short_form, true, address, class, about, says)) ||
+           (!view_is_empty(domain) &&
+            (try_key(run, r, domain, true, address, class, about, says) ||
+             try_parents(run, r, domain, address, class, about, says))) ||
+           try_key(run, r, at, true, address, class, about, says) ||
+           (extended && try_key(run, r, short_at, true, address, class, about, says));
+}
 
-    if (try_key(run, r, address, address, class, about, &says) ||
-        (extended && try_key(run, r, short_form, address, class, about, &says)) ||
-        try_domain(run, r, domain, address, class, about, &says) ||
-        try_key(run, r, arena_printf(run->arena, "%.*s@", VIEW_FMT(local)), address,
-                class, about, &says) ||
-        (extended &&
-         try_key(run, r, arena_printf(run->arena, "%.*s@", VIEW_FMT(short_local)),
-                 address, class, about, &says)))
-        return says;
-    return SAYS_DUNNO;
+/* The keys are those of the address as it will be used: with our domain where it has
+ * none. */
+static enum access_says address_access(struct access_run *run,
+                                       const struct restriction *r, struct view address,
+                                       enum access_stage about)
+{
+    struct resolved to;
+    enum access_says says;
+    if (resolve_address(run->access->rewrite, run->subject->sender, address, run->arena,
+                        &to, &run->error) != OK)
+        return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
+                             VIEW_FMT(address));
+    struct view key = to.is_error || view_is_empty(to.recipient) ? address : to.recipient;
+    if (!try_mailbox(run, r, key, address, about, &says))
+        return SAYS_DUNNO;
+    /* An address that names another way behind ours does not get by with an OK. */
+    bool suspicious = about == ACCESS_RECIPIENT && to.is_routed &&
+                      !conf_bool(run->access->conf, P_allow_untrusted_routing);
+    return says == SAYS_PERMIT && suspicious ? SAYS_DUNNO : says;
 }
 
 enum access_says ask_sender_access(struct access_run *run, const struct restriction *r)
 {
-    return run->subject->has_sender
-               ? address_access(run, r, run->subject->sender, ACCESS_SENDER)
+    const struct access_subject *s = run->subject;
+    enum access_says says;
+    if (!s->has_sender)
+        return SAYS_DUNNO;
+    if (!view_is_empty(s->sender))
+        return address_access(run, r, s->sender, ACCESS_SENDER);
+    struct view null_key = conf_view(run->access->conf, P_smtpd_null_access_lookup_key);
+    return try_key(run, r, null_key, false, s->sender, access_reply_class(ACCESS_SENDER),
+                   ACCESS_SENDER, &says)
+               ? says
                : SAYS_DUNNO;
 }
 
