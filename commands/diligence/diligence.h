@@ -22,10 +22,12 @@ struct control {
 /* Make what is missing of the queue directory, with Postfix's owners and modes; cheap
  * when all is there. Nothing that exists is changed. */
 bool directories_create(const struct control *c, struct error *e) MUST_CHECK;
-/* The same, and put owners and modes right (set-permissions). */
+/* The same, and put owners and modes right, those of set-gid commands too (set-permissions). */
 bool directories_repair(const struct control *c, struct error *e) MUST_CHECK;
 /* Log a warning for each wrong owner or mode. */
 void directories_check(const struct control *c);
+/* As root: the same for the commands that run with the rights of setgid_group. */
+void commands_check(const struct control *c);
 
 /* Log a warning for each thing in main.cf, master.cf and the tables that looks wrong.
  * False when the system could not start with it. */

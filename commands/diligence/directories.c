@@ -1,4 +1,4 @@
-/* directories - the tree below queue_directory, and data_directory
+/* directories - the tree below queue_directory, data_directory, and the set-gid commands
  *
  * Owners and modes are those of postfix-files(5) in Postfix.  An instance of an ordinary
  * user has the same modes and belongs to that user.
@@ -130,9 +130,64 @@ bool directories_create(const struct control *c, struct error *e)
     return prepare(c, false, e);
 }
 
+/* --- the commands that any user runs with the rights of setgid_group --- */
+
+static const char *const setgid_commands[] = {"postdrop", "postqueue", "postlog"};
+enum {
+    SETGID_COMMANDS = sizeof setgid_commands / sizeof setgid_commands[0],
+    SETGID_MODE = 02755
+};
+
+static bool repair_command(const struct control *c, const char *path, struct error *e)
+{
+    if (chown(path, 0, c->owner.setgid_gid) == 0 && chmod(path, SETGID_MODE) == 0)
+        return true;
+    error_set_errno(e, "4.3.0", "set group and mode of %s", path);
+    return false;
+}
+
+static void check_command(const struct control *c, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0) {
+        log_warning("%s: %s", path, strerror(errno));
+        return;
+    }
+    if (st.st_gid != c->owner.setgid_gid)
+        log_warning("not owned by group %s: %s", conf_cstr(c->conf, P_setgid_group),
+                    path);
+    if ((st.st_mode & 02111) != 02111)
+        log_warning("not set-gid or not owner+group+world executable: %s", path);
+}
+
+static bool repair_commands(const struct control *c, struct error *e)
+{
+    struct str path = STR_INIT(PATH_MAX);
+    bool ok = true;
+
+    for (size_t i = 0; ok && c->owner.is_root && i < SETGID_COMMANDS; i++) {
+        str_setf(&path, "%s/%s", instance_bin(c->conf), setgid_commands[i]);
+        ok = repair_command(c, str_cstr(&path), e);
+    }
+    str_done(&path);
+    return ok;
+}
+
+void commands_check(const struct control *c)
+{
+    struct str path = STR_INIT(PATH_MAX);
+
+    for (size_t i = 0; c->owner.is_root && i < SETGID_COMMANDS; i++) {
+        str_setf(&path, "%s/%s", instance_bin(c->conf), setgid_commands[i]);
+        check_command(c, str_cstr(&path));
+    }
+    str_done(&path);
+}
+
 bool directories_repair(const struct control *c, struct error *e)
 {
-    return prepare(c, true, e);
+    return prepare(c, true, e) && repair_commands(c, e);
 }
 
 static void check_one(const struct control *c, const struct directory *d,

@@ -190,6 +190,7 @@ static int check(const struct control *c)
     if (!directories_create(c, &e))
         log_fatal("unable to create missing queue directories: %s", error_cstr(&e));
     directories_check(c);
+    commands_check(c);
     return configuration_check(c) ? 0 : 1;
 }
 

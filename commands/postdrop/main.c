@@ -7,12 +7,14 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "postdrop.h"
 #include "queue/queue_id.h"
 #include "service/instance.h"
 #include "submission/submission.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -35,8 +37,7 @@ static void on_signal(int signo)
     _exit(128 + signo);
 }
 
-__attribute__((format(printf, 2, 3), noreturn)) static void fail(int status,
-                                                                 const char *format, ...)
+void fail(int status, const char *format, ...)
 {
     va_list args;
 
@@ -115,6 +116,21 @@ static uint64_t size_limit(const struct conf *c)
     return limit > 0 ? (uint64_t)limit : UINT64_MAX / 2;
 }
 
+static void check_sender(const struct conf *c, struct view sender)
+{
+    struct str login = STR_INIT(256);
+    const struct passwd *user = getpwuid(getuid());
+
+    if (user)
+        str_set(&login, view_of(user->pw_name));
+    else
+        str_setf(&login, "uid:%ld", (long)getuid());
+    if (!sender_is_allowed(c, getuid(), str_view(&login), sender))
+        fail(EX_NOPERM, "User %s(%ld) is not authorized to use sender='%.*s'",
+             str_cstr(&login), (long)getuid(), VIEW_FMT(sender));
+    str_done(&login);
+}
+
 static void check_input(const struct conf *c, int fd, uint64_t size)
 {
     struct arena *a = arena_new();
@@ -129,6 +145,7 @@ static void check_input(const struct conf *c, int fd, uint64_t size)
         fail(EX_TEMPFAIL, "uid=%ld: %s", (long)getuid(), error_cstr(&e));
     if (content_size > size_limit(c))
         fail(EX_UNAVAILABLE, "uid=%ld: message file too big", (long)getuid());
+    check_sender(c, s.sender);
     arena_free(a);
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import time
@@ -85,9 +86,29 @@ def test_check_tells_wrong_rights(instance):
     control(instance, "check")
     (instance.queue / "incoming").chmod(0o777)
     assert f"group or other writable: {instance.queue}/incoming" in control(instance, "check").stderr
-    control(instance, "set-permissions")
-    assert (instance.queue / "incoming").stat().st_mode & 0o7777 == 0o700
+    (instance.queue / "incoming").chmod(0o700)
     assert "writable" not in control(instance, "check").stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="as root only")
+def test_S120_set_permissions(instance, tmp_path):
+    """Set-gid commands and directories: told when wrong, and put right."""
+    stage = tmp_path / "stage"
+    shutil.copytree(STAGE, stage, symlinks=True)
+    instance.write()
+
+    def staged(word):
+        return subprocess.run([stage / "bin" / "diligence", "-c", instance.config, word], check=True,
+                              capture_output=True, text=True, timeout=20).stderr
+
+    text = staged("check")
+    assert f"not set-gid or not owner+group+world executable: {stage}/bin/postdrop" in text
+    (instance.queue / "incoming").chmod(0o777)
+    staged("set-permissions")
+    assert (stage / "bin" / "postdrop").stat().st_mode & 0o7777 == 0o2755
+    assert (instance.queue / "incoming").stat().st_mode & 0o7777 == 0o700
+    text = staged("check")
+    assert "set-gid" not in text and "writable" not in text
 
 
 def test_S137_check_tells_misspelt_parameters(instance):

@@ -189,3 +189,22 @@ def test_S168_newaliases_and_S119_postfix_names(boxed, tmp_path):
     shown = subprocess.run([stage / "bin" / "mailq.postfix"], check=True, env=environment, timeout=20,
                            capture_output=True, text=True)
     assert shown.stdout == "Mail queue is empty\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="root may use every sender; another user is needed")
+def test_local_login_sender_maps(boxed, tmp_path):
+    boxed.set(local_login_sender_maps="inline:{ {backup = backup, shared@a.test, @b.test} }",
+              recipient_delimiter="+", myorigin="gw1.maison.mrs").write()
+    boxed.run("diligence", "check", config_first=True, check=False)
+    (boxed.queue / "maildrop").chmod(0o1733)
+
+    def status(sender):
+        command = ["setpriv", "--reuid=backup", "--regid=backup", "--clear-groups", STAGE / "bin" / "sendmail",
+                   "-C", boxed.config, "-f", sender, USER]
+        return subprocess.run(command, input="x\n", text=True, capture_output=True, timeout=20,
+                              check=False).returncode
+
+    for sender in ("backup", "backup+x", "backup@gw1.maison.mrs", "shared@a.test", "any@b.test"):
+        assert status(sender) == 0, sender
+    for sender in ("root", "backup@a.test", "other@a.test", ""):
+        assert status(sender) == 77, sender
