@@ -19,7 +19,8 @@ void arena_free(struct arena *a);
 /* All allocations become invalid; one block is kept for reuse. */
 void arena_reset(struct arena *a);
 /* SIZE bytes of zeros, aligned for any type. */
-void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull, alloc_size(2)));
+void *arena_alloc(struct arena *a, size_t size)
+    __attribute__((returns_nonnull, alloc_size(2)));
 void *arena_alloc_array(struct arena *a, size_t count, size_t size)
     __attribute__((returns_nonnull, alloc_size(2, 3)));
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))

@@ -15,10 +15,10 @@ enum result { OK, TEMPFAIL, PERMFAIL };
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 struct error {
-    char status[12];  /* "4.3.0"; "" when none applies */
-    char text[1000];  /* one line, no line ends; cut at the limit */
-    int saved_errno;  /* 0 when no system call failed */
-    char place[256];  /* "/etc/postfix/main.cf:12"; "" when none */
+    char status[12]; /* "4.3.0"; "" when none applies */
+    char text[1000]; /* one line, no line ends; cut at the limit */
+    int saved_errno; /* 0 when no system call failed */
+    char place[256]; /* "/etc/postfix/main.cf:12"; "" when none */
 };
 
 #define ERROR_INIT ((struct error){.status = ""})

@@ -16,7 +16,7 @@ struct list {
     struct list_link head; /* ring */
 };
 
-#define CONTAINER_OF(ptr, type, member) \
+#define CONTAINER_OF(ptr, type, member)                                                  \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
@@ -74,16 +74,16 @@ static inline struct list_link *list_take(struct list *l)
     list_remove(k);
     return k;
 }
-#define LIST_FIRST(type, l, member) \
+#define LIST_FIRST(type, l, member)                                                      \
     (list_is_empty(l) ? NULL : CONTAINER_OF((l)->head.next, type, member))
 /* The body must not unlink the current member; use LIST_FOR_EACH_SAFE then. */
-#define LIST_FOR_EACH(type, it, l, member)                                          \
-    for (type *it = CONTAINER_OF((l)->head.next, type, member); &it->member != &(l)->head; \
-         it = CONTAINER_OF(it->member.next, type, member))
-#define LIST_FOR_EACH_SAFE(type, it, l, member)                                     \
-    for (type *it = CONTAINER_OF((l)->head.next, type, member),                     \
-              *it##_next = CONTAINER_OF(it->member.next, type, member);             \
-         &it->member != &(l)->head;                                                 \
+#define LIST_FOR_EACH(type, it, l, member)                                               \
+    for (type *it = CONTAINER_OF((l)->head.next, type, member);                          \
+         &it->member != &(l)->head; it = CONTAINER_OF(it->member.next, type, member))
+#define LIST_FOR_EACH_SAFE(type, it, l, member)                                          \
+    for (type *it = CONTAINER_OF((l)->head.next, type, member),                          \
+              *it##_next = CONTAINER_OF(it->member.next, type, member);                  \
+         &it->member != &(l)->head;                                                      \
          it = it##_next, it##_next = CONTAINER_OF(it->member.next, type, member))
 
 #endif

@@ -14,8 +14,14 @@
 
 #include <stdarg.h>
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR,
-                 LOG_LEVEL_FATAL, LOG_LEVEL_PANIC };
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_FATAL,
+    LOG_LEVEL_PANIC
+};
 enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_FILE };
 
 /* TAG is "postfix/smtpd" (syslog_name/process name).  Before this call lines
@@ -56,8 +62,8 @@ void log_info_as(const char *tag, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void log_warning_as(const char *tag, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* A finished "tag[pid]: text" of another program: into the log file, with date and host.  Without a log
- * file it is logged as a text of ours.  LINE is foreign. */
+/* A finished "tag[pid]: text" of another program: into the log file, with date and host.
+ * Without a log file it is logged as a text of ours.  LINE is foreign. */
 void log_foreign(struct view line);
 /* This is a command, not a daemon: its lines on stderr start with NAME whatever the tag
  * is, and a fatal error ends it without the pause. */

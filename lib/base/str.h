@@ -12,9 +12,9 @@
 #include <stdarg.h>
 
 struct str {
-    char *p;       /* owned; may be NULL while empty: read it through str_view or str_cstr */
-    size_t n;      /* bytes used */
-    size_t cap;    /* bytes allocated */
+    char *p;    /* owned; may be NULL while empty: read it through str_view or str_cstr */
+    size_t n;   /* bytes used */
+    size_t cap; /* bytes allocated */
     size_t limit;  /* most bytes that n may reach */
     bool overflow; /* something did not fit */
 };
@@ -30,12 +30,14 @@ void str_clear(struct str *s);
 bool str_add(struct str *s, struct view v);
 bool str_add_cstr(struct str *s, const char *text);
 bool str_add_char(struct str *s, char c);
-bool str_addf(struct str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool str_addf(struct str *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 bool str_addv(struct str *s, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 /* Replace the content. */
 bool str_set(struct str *s, struct view v);
-bool str_setf(struct str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool str_setf(struct str *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Put V in front of offset AT. */
 bool str_insert(struct str *s, size_t at, struct view v);
 /* Cut to N bytes; does nothing when shorter. */

@@ -23,9 +23,10 @@ const char *endpoint_path(const char *queue_directory, const char *class,
 
 /* What master tells a program in its environment. */
 #define ENDPOINT_ENV_SOCKETS "DILIGENCE_SOCKETS" /* names of descriptors 3, 4, ... */
-#define ENDPOINT_ENV_STATUS  "DILIGENCE_STATUS"  /* descriptor: SEQPACKET pair to master \
-                                                  */
-#define ENDPOINT_ENV_LOG      "DILIGENCE_LOG"    /* descriptor: log file */
+#define ENDPOINT_ENV_STATUS                                                              \
+    "DILIGENCE_STATUS"                        /* descriptor: SEQPACKET pair to master    \
+                                               */
+#define ENDPOINT_ENV_LOG      "DILIGENCE_LOG" /* descriptor: log file */
 #define ENDPOINT_ENV_SESSIONS "DILIGENCE_SESSIONS" /* most sessions at a time */
 #define ENDPOINT_FIRST_FD     3
 #define ENDPOINT_MAX_SOCKETS  256

@@ -56,8 +56,8 @@ void threads_forget(void);
 void threads_done(void);
 
 /* loop.c */
-/* After fork(2), in the child: the parent's epoll set is shared, so what the child takes out
- * of it would be gone for the parent too.  Take another one. */
+/* After fork(2), in the child: the parent's epoll set is shared, so what the child takes
+ * out of it would be gone for the parent too.  Take another one. */
 void loop_detach(void);
 void loop_set_now(int64_t now);
 
