@@ -52,23 +52,12 @@ static void log_statistics(const struct qmgr *q)
               q->memory_used);
 }
 
-static void update_free_bytes(struct qmgr *q)
-{
-    uint64_t fresh, before = q->free_bytes;
-    if (!queue_dir_free_bytes(&q->dir, &fresh))
-        return;
-    q->free_bytes = fresh;
-    uint64_t change = fresh > before ? fresh - before : before - fresh;
-    if (change > before / 64)
-        submitters_tell_state(q);
-}
-
 static void second_fiber(void *arg)
 {
     struct qmgr *q = arg;
     int64_t statistics_due = clock_in(STATISTICS_TIME);
     while (!q->is_stopping) {
-        update_free_bytes(q);
+        submitters_update_space(q);
         LIST_FOR_EACH (struct transport, t, &q->all_transports, link)
             schedule_revive_due(&t->schedule, clock_mono(), false);
         if (clock_mono() >= statistics_due) {
@@ -144,7 +133,7 @@ static bool start(struct service *s, struct error *e)
     routing_use(q, s->conf);
     if (!queue_dir_open(&q->dir, s->conf, e) || !take_lock(q, e) || !open_journal(q, e))
         return false;
-    update_free_bytes(q);
+    submitters_update_space(q);
     fiber_spawn("park", park_fiber, q);
     fiber_spawn("checkpoint", checkpoint_fiber, q);
     fiber_spawn("loader", loader_fiber, q);

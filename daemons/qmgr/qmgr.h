@@ -152,6 +152,7 @@ struct qmgr {
     uint64_t active, active_recipients, memory_used, memory_fds, fd_limit;
     unsigned activators;
     uint64_t free_bytes;
+    int64_t space_due; /* monotonic: when to look again */
     int64_t flow_delay;
     bool is_stopping, journal_is_crowded;
     bool is_loaded;      /* all files of the life before are in the index */
@@ -205,6 +206,8 @@ void submitters_flushed(struct qmgr *q, uint64_t ticket, bool good,
                         const struct error *e);
 /* Is a new message on its way to disk that takes the place of a recipient of ID? */
 bool submitters_are_replacing(const struct qmgr *q, struct view id);
+/* Look at the free space (at most ten times a second) and tell when it changed much. */
+void submitters_update_space(struct qmgr *q);
 /* Tell free space and flow delay to those who want to know. */
 void submitters_tell_state(struct qmgr *q);
 

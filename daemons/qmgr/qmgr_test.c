@@ -482,6 +482,14 @@ static void body_defer_and_retry(void *arg)
     assert_true(wait_empty());
 }
 
+static bool count_entry(const struct queue_dir_entry *entry, void *arg)
+{
+    unsigned *n = arg;
+    (void)entry;
+    ++*n;
+    return true;
+}
+
 /* S098, S106: what was acknowledged is delivered after a kill, what was delivered is not
  * repeated, IDs stay. */
 static void body_kill(void *arg)
@@ -511,6 +519,41 @@ static void body_kill(void *arg)
     for (int i = 0; i < STALLED; i++)
         assert_non_null(strstr(str_cstr(&w.seen), ids[i].text));
     assert_int_equal(send_to("ok@x.test", NULL), OK); /* the link comes back */
+}
+
+/* More waits than the journal likes to keep: the oldest become files, and nothing is lost
+ * or doubled by a kill in the middle of that. */
+static void body_crowded(void *arg)
+{
+    enum { MANY = 3000 };
+    (void)arg;
+    w.is_stalled = true;
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(send_to("ok@x.test", NULL), OK);
+    uint64_t count;
+    listing(&count);
+    assert_int_equal(count, MANY);
+    struct queue_dir d;
+    struct error e = ERROR_INIT;
+    unsigned files = 0;
+    assert_true(queue_dir_open(&d, w.conf, &e));
+    int64_t deadline = clock_in(PATIENCE);
+    while (files < 100 && clock_mono() < deadline) {
+        files = 0;
+        assert_true(queue_dir_walk(&d, QUEUE_NAME_INCOMING, count_entry, &files, &e));
+        (void)fiber_sleep(CLOCK_SECOND / 20);
+    }
+    assert_true(files >= 100);
+    queue_dir_close(&d);
+    end_qmgr(SIGKILL);
+    w.is_stalled = false;
+    (void)fiber_sleep(CLOCK_SECOND / 4);
+    w.delivered = 0;
+    str_clear(&w.seen);
+    start_qmgr();
+    assert_true(wait_count(&w.delivered, MANY));
+    assert_true(wait_empty());
+    assert_int_equal(w.delivered, MANY);
 }
 
 /* A permanent failure makes one report; without bounce the message stays. */
@@ -941,6 +984,7 @@ static void in_world(fiber_fn *body, const char *more)
 TEST(deliver, "")
 TEST(defer_and_retry, FAST_RETRY)
 TEST(kill, "")
+TEST(crowded, "qmgr_message_active_limit = 50\nin_flow_delay = 0\n")
 TEST(bounce, FAST_RETRY)
 TEST(agent_dies, FAST_RETRY)
 TEST(window_and_control, "qmgr_message_active_limit = 3\n")
@@ -957,13 +1001,21 @@ TEST(backlog, "queue_run_delay = 300s\n")
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deliver),       cmocka_unit_test(test_defer_and_retry),
-        cmocka_unit_test(test_kill),          cmocka_unit_test(test_bounce),
-        cmocka_unit_test(test_agent_dies),    cmocka_unit_test(test_window_and_control),
-        cmocka_unit_test(test_concurrency),   cmocka_unit_test(test_large),
-        cmocka_unit_test(test_dead),          cmocka_unit_test(test_expire),
-        cmocka_unit_test(test_forced_expire), cmocka_unit_test(test_checkpoint),
-        cmocka_unit_test(test_offline),       cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_deliver),
+        cmocka_unit_test(test_defer_and_retry),
+        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_crowded),
+        cmocka_unit_test(test_bounce),
+        cmocka_unit_test(test_agent_dies),
+        cmocka_unit_test(test_window_and_control),
+        cmocka_unit_test(test_concurrency),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_forced_expire),
+        cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_offline),
+        cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_backlog),
     };
     assert_true(argc > 1 && realpath(argv[1], program_path) != NULL);

@@ -162,6 +162,21 @@ void submitters_tell_state(struct qmgr *q)
         }
 }
 
+void submitters_update_space(struct qmgr *q)
+{
+    uint64_t fresh, before = q->free_bytes;
+    int64_t now = clock_mono();
+    if (now < q->space_due)
+        return;
+    q->space_due = now + CLOCK_SECOND / 10;
+    if (!queue_dir_free_bytes(&q->dir, &fresh))
+        return;
+    q->free_bytes = fresh;
+    uint64_t change = fresh > before ? fresh - before : before - fresh;
+    if (change > before / 64)
+        submitters_tell_state(q);
+}
+
 /* --- commits --- */
 
 /* What a COMMIT message says. */
@@ -435,6 +450,7 @@ static void take_commit(struct submitter *s, struct ipc_message *m)
 {
     struct qmgr *q = s->q;
     struct error *e = &s->error;
+    submitters_update_space(q);
     struct offer o = {.from = s, .tag = ipc_get_u64(m, IPC_ATTR_TAG, 0), .fd = -1};
     o.fd = ipc_take_fd(m, 0);
     if (!accept_offer(q, &o, m, e) || !seal(s, &o, e)) {
