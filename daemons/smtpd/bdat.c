@@ -19,35 +19,45 @@ static bool parse_arguments(struct view args, uint64_t *count, bool *last)
            (view_eq_case(word, VIEW("LAST")) && view_is_empty(view_trim_space(args)));
 }
 
-static void connection_lost(struct session *s, enum stream_result result)
-{
-    log_info("%s after BDAT from %.*s",
-             result == STREAM_TIMEOUT ? "timeout" : "lost connection",
-             VIEW_FMT(s->facts.client_display));
-    if (result == STREAM_TIMEOUT)
-        reply(s, "421 4.4.2 %.*s Error: timeout exceeded",
-              VIEW_FMT(conf_view(s->server->conf, P_myhostname)));
-    s->lost = true;
-}
-
 /* Read COUNT bytes and pass them on, or throw them away.  False: the connection is gone.
  */
 static bool read_chunk(struct session *s, uint64_t count, bool keep)
 {
     struct transaction *t = s->transaction;
+    request_begin(s);
+    if (t)
+        t->in_content = true;
     while (count > 0) {
         struct view input, text;
         enum dot_status status;
         enum stream_result result =
             stream_read_some(s->stream, count < 65536 ? (size_t)count : 65536, &input);
         if (result != STREAM_OK) {
-            connection_lost(s, result);
+            connection_failed(s, result);
             return false;
         }
-        count -= input.n;
+        size_t got = input.n;
+        count -= got;
         while (keep && (status = dot_reader_next(&t->chunks, &input, &text)) != DOT_NEED)
             transaction_line(s, text, status == DOT_PART);
+        request_received(s, got);
     }
+    if (t)
+        t->in_content = false;
+    return true;
+}
+
+/* The chunk is not wanted: swallow it, and those behind it up to the last, to stay in
+ * step with a client that does not wait.  True when a reply is to be given. */
+static bool skip_chunk(struct session *s, uint64_t count, bool last)
+{
+    struct transaction *t = s->transaction;
+    if (!read_chunk(s, count, false))
+        return false;
+    if (t)
+        t->chunk_failed = true;
+    if (last)
+        transaction_end(s);
     return true;
 }
 
@@ -60,10 +70,10 @@ static bool begin_chunks(struct session *s)
     s->facts.command = "BDAT";
     if (!transaction_may_have_content(s))
         return false;
-    t->chunking = true;
-    transaction_begin(s);
     dot_reader_init_bdat(&t->chunks, s->trusted_newlines ? DOT_NO : s->server->dot_mode,
                          (size_t)conf_int(s->server->conf, P_line_length_limit));
+    t->chunking = true;
+    transaction_begin(s);
     return true;
 }
 
@@ -74,34 +84,60 @@ static bool finish_chunks(struct session *s)
     if (dot_reader_finish(&t->chunks, &text) == DOT_LINE)
         transaction_line(s, text, false);
     if (dot_reader_must_reject(&t->chunks)) {
-        const struct conf *c = s->server->conf;
-        reply_error(s, "%lld 5.5.2 %.*s Error: bare <LF> received",
-                    (long long)conf_int(c, P_smtpd_forbid_bare_newline_reject_code),
-                    VIEW_FMT(conf_view(c, P_myhostname)));
-        s->closing = true;
-        transaction_end(s);
+        refuse_bare_newline(s);
         return false;
     }
+    if (t->chunks.mode == DOT_NOTE && t->chunks.seen_bare_lf)
+        log_info("bare <LF> received from %.*s", VIEW_FMT(s->facts.client_display));
     struct view prefix =
         arena_printf(t->arena, "Ok: %llu bytes", (unsigned long long)t->chunk_bytes);
     return transaction_finish(s, prefix);
 }
 
-/* Swallow the bytes of a refused chunk, then give the reply that was decided. */
-static bool discard_chunk(struct session *s, uint64_t count, bool last)
+/* "4F1A2B3C4D" or "NOQUEUE". */
+static struct view queue_id(const struct session *s)
 {
-    if (!read_chunk(s, count, false))
+    return view_is_empty(s->facts.queue_id) ? VIEW("NOQUEUE") : s->facts.queue_id;
+}
+
+/* Is the chunk one that can be taken?  False: it was swallowed, and the reply given. */
+static bool chunk_is_acceptable(struct session *s, uint64_t count, bool last)
+{
+    const struct transaction *t = s->transaction;
+    uint64_t limit = (uint64_t)conf_int(s->server->conf, P_message_size_limit);
+    if (count == 0 && !last) { /* costs nothing and leads nowhere */
+        log_warning("%.*s: null BDAT request from %.*s", VIEW_FMT(queue_id(s)),
+                    VIEW_FMT(s->facts.client_display));
+        if (skip_chunk(s, count, last))
+            reply_error(s, "551 5.7.1 Null BDAT request");
         return false;
-    reply_error(s, "551 5.0.0 Discarded %llu bytes after earlier error",
-                (unsigned long long)count);
-    if (last)
-        transaction_end(s);
-    return false;
+    }
+    if (t && t->chunk_failed) {
+        if (skip_chunk(s, count, last))
+            reply_error(s, "551 5.0.0 Discarded %llu bytes after earlier error",
+                        (unsigned long long)count);
+        return false;
+    }
+    if (!t || t->recipients == 0) {
+        const char *text = t ? "554 5.5.1 Error: no valid recipients"
+                             : "503 5.5.1 Error: need RCPT command";
+        if (skip_chunk(s, count, last))
+            reply_error(s, "%s", text);
+        return false;
+    }
+    if (limit > 0 && (count > limit || t->chunk_bytes > limit - count)) {
+        log_warning("%.*s: BDAT request from %.*s exceeds message size limit",
+                    VIEW_FMT(queue_id(s)), VIEW_FMT(s->facts.client_display));
+        if (skip_chunk(s, count, last))
+            reply_error_about(s, NOTICE_POLICY,
+                              "552 5.3.4 Chunk exceeds message size limit");
+        return false;
+    }
+    return true;
 }
 
 bool verb_bdat(struct session *s, const struct command *c)
 {
-    struct transaction *t = s->transaction;
     uint64_t count;
     bool last;
     if (s->ehlo_hidden & EHLO_CHUNKING) {
@@ -109,39 +145,19 @@ bool verb_bdat(struct session *s, const struct command *c)
         return false;
     }
     if (!parse_arguments(c->args, &count, &last)) {
-        log_warning("%.*s: malformed BDAT command syntax: %.*s",
-                    VIEW_FMT(s->facts.client_display),
+        log_warning("%.*s: malformed BDAT command syntax from %.*s: %.*s",
+                    VIEW_FMT(queue_id(s)), VIEW_FMT(s->facts.client_display),
                     VIEW_FMT(view_sub(c->args, 0, 100)));
         reply_error(s, "521 5.5.4 Syntax: BDAT count [LAST]");
         return false;
     }
-    if (!t || t->recipients == 0) {
-        if (!read_chunk(s, count, false))
-            return false;
-        reply_error(s, t ? "554 5.5.1 Error: no valid recipients"
-                         : "503 5.5.1 Error: need RCPT command");
+    if (!chunk_is_acceptable(s, count, last))
         return false;
-    }
-    if (t->chunk_failed)
-        return discard_chunk(s, count, last);
     if (!begin_chunks(s)) {
-        t->chunk_failed = true;
-        t->chunking = true;
-        return read_chunk(s, count, false) && false;
-    }
-    t->chunk_bytes += count;
-    uint64_t limit = (uint64_t)conf_int(s->server->conf, P_message_size_limit);
-    if (limit > 0 && t->chunk_bytes > limit) {
-        t->chunk_failed = true;
-        if (!read_chunk(s, count, false))
-            return false;
-        log_warning("%.*s: BDAT request exceeds message size limit",
-                    VIEW_FMT(s->facts.client_display));
-        reply_error(s, "552 5.3.4 Chunk exceeds message size limit");
-        if (last)
-            transaction_end(s);
+        (void)skip_chunk(s, count, last);
         return false;
     }
+    s->transaction->chunk_bytes += count;
     if (!read_chunk(s, count, true))
         return false;
     if (last)

@@ -24,24 +24,10 @@ static bool ready_for_content(struct session *s)
     return true;
 }
 
-/* Longer senders get more time, as long as bytes keep coming (smtpd_min_data_rate). */
-static void extend_deadline(struct session *s, int64_t *end, size_t got)
-{
-    const struct conf *c = s->server->conf;
-    if (!conf_bool(c, P_smtpd_per_request_deadline))
-        return;
-    int64_t rate = conf_int(c, P_smtpd_min_data_rate);
-    *end += (int64_t)got * CLOCK_SECOND / (rate > 0 ? rate : 1);
-    int64_t latest = clock_in(conf_time(c, P_smtpd_timeout));
-    if (*end > latest)
-        *end = latest;
-    stream_set_deadline(s->stream, *end);
-}
-
 /* Feed the reader until the end of the message or of the connection. */
 static enum stream_result read_content(struct session *s, struct dot_reader *reader)
 {
-    int64_t end = clock_in(conf_time(s->server->conf, P_smtpd_timeout));
+    request_begin(s);
     for (;;) {
         struct view input, text;
         enum stream_result result = stream_read_some(s->stream, 65536, &input);
@@ -56,29 +42,11 @@ static enum stream_result read_content(struct session *s, struct dot_reader *rea
             }
             transaction_line(s, text, status == DOT_PART);
         }
-        extend_deadline(s, &end, got);
+        request_received(s, got);
     }
 }
 
-static void content_failed(struct session *s, enum stream_result result)
-{
-    const struct transaction *t = s->transaction;
-    unsigned long long size = t->size;
-    if (result == STREAM_TIMEOUT) {
-        log_info("timeout after DATA (%llu bytes) from %.*s", size,
-                 VIEW_FMT(s->facts.client_display));
-        reply(s, "421 4.4.2 %.*s Error: timeout exceeded",
-              VIEW_FMT(conf_view(s->server->conf, P_myhostname)));
-    } else {
-        log_info("lost connection after DATA (%llu bytes) from %.*s", size,
-                 VIEW_FMT(s->facts.client_display));
-    }
-    s->lost = true;
-    transaction_end(s);
-}
-
-/* smtpd_forbid_bare_newline = reject. */
-static bool refuse_bare_newline(struct session *s)
+bool refuse_bare_newline(struct session *s)
 {
     const struct conf *c = s->server->conf;
     struct str text = STR_INIT(512);
@@ -106,6 +74,7 @@ bool verb_data(struct session *s, const struct command *c)
         return false;
     reply(s, "354 End data with <CR><LF>.<CR><LF>");
     transaction_begin(s);
+    s->transaction->in_content = true;
 
     struct dot_reader reader;
     dot_reader_init(&reader, s->trusted_newlines ? DOT_NO : s->server->dot_mode,
@@ -115,7 +84,8 @@ bool verb_data(struct session *s, const struct command *c)
     bool note = reader.mode == DOT_NOTE && reader.seen_bare_lf;
     dot_reader_done(&reader);
     if (result != STREAM_OK) {
-        content_failed(s, result);
+        connection_failed(s, result);
+        transaction_end(s);
         return false;
     }
     if (note)

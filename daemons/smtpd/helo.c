@@ -4,21 +4,38 @@
 #include "session.h"
 #include "transaction.h"
 
-/* The client's name for itself, made printable. */
+/* The client's name for itself: what could be mistaken for something else in a header or
+ * a log line becomes "?".  Kept in the session. */
 static struct view clean_name(struct session *s, struct view args)
 {
-    struct view rest = args, name = VIEW_NONE;
-    (void)smtp_command_argument(&rest, &name);
-    struct view copy = arena_dup(s->arena, view_sub(name, 0, 512));
-    char *p = (char *)(uintptr_t)copy.p;
-    for (size_t i = 0; i < copy.n; i++) {
-        if ((unsigned char)p[i] < 0x21 || p[i] == 0x7f || strchr("<>()\\\";", p[i]))
-            p[i] = '?';
+    struct view name = view_trim_space(args);
+    str_clear(&s->helo);
+    while (name.n > 0) {
+        size_t utf8 = view_utf8_length(name);
+        size_t n = utf8 > 0 ? utf8 : 1;
+        bool bad = utf8 == 0 || (utf8 == 1 && (!ascii_is_print(name.p[0]) ||
+                                               strchr(" <>()\\\";@", name.p[0])));
+        str_add(&s->helo, bad ? VIEW("?") : view_sub(name, 0, n));
+        name = view_from(name, n);
     }
-    return copy;
+    return str_view(&s->helo);
 }
 
-/* Common to both: syntax, undelayed restrictions, a fresh start. */
+/* smtpd_helo_restrictions, when they are not delayed.  False: a reply was sent. */
+static bool name_is_acceptable(struct session *s)
+{
+    struct access_outcome outcome;
+    if (s->server->standalone || conf_bool(s->server->conf, P_smtpd_delay_reject))
+        return true;
+    struct arena *arena = arena_new();
+    access_evaluate(s->server->access, ACCESS_HELO, &s->facts, NULL, arena, &outcome);
+    if (outcome.refused)
+        reply_refusal(s, &outcome);
+    arena_free(arena);
+    return !outcome.refused;
+}
+
+/* Common to both: syntax, restrictions, a fresh start. */
 static bool introduce(struct session *s, const struct command *c, const char *verb)
 {
     if (view_is_empty(c->args)) {
@@ -26,20 +43,14 @@ static bool introduce(struct session *s, const struct command *c, const char *ve
         return false;
     }
     transaction_end(s);
-    struct view name = clean_name(s, c->args);
+    transcript_flush(
+        s, (unsigned)conf_int(s->server->conf, P_smtpd_history_flush_threshold), NULL);
     s->facts.command = verb;
-    if (!s->server->standalone && !conf_bool(s->server->conf, P_smtpd_delay_reject)) {
-        struct access_subject facts = s->facts;
-        struct access_outcome outcome;
-        facts.helo_name = name;
-        access_evaluate(s->server->access, ACCESS_HELO, &facts, NULL, s->arena, &outcome);
-        if (outcome.refused) {
-            reply_refusal(s, &outcome);
-            return false;
-        }
-    }
-    s->facts.helo_name = name;
-    return true;
+    s->facts.helo_name = clean_name(s, c->args);
+    if (name_is_acceptable(s))
+        return true;
+    s->facts.helo_name = VIEW_NONE;
+    return false;
 }
 
 bool verb_helo(struct session *s, const struct command *c)
@@ -58,20 +69,41 @@ static unsigned hidden_keywords(struct session *s)
     struct view list;
     struct error e = ERROR_INIT;
     struct smtpd *d = s->server;
+    unsigned hidden = d->ehlo_discard;
     if (maps_is_empty(d->ehlo_discard_by_address))
-        return d->ehlo_discard;
-    switch (maps_get(d->ehlo_discard_by_address, s->facts.client_address, s->arena, &list,
-                     &e)) {
+        return hidden;
+    struct arena *arena = arena_new();
+    switch (
+        maps_get(d->ehlo_discard_by_address, s->facts.client_address, arena, &list, &e)) {
     case TABLE_FOUND:
-        return ehlo_discard_parse(list, NULL);
+        hidden = ehlo_discard_parse(list, NULL);
+        break;
     case TABLE_ERROR:
         log_warning("don't know what EHLO features to announce to %.*s: %s",
                     VIEW_FMT(s->facts.client_display), e.text);
-        return ~0u;
+        hidden = ~0u;
+        break;
     case TABLE_NOT_FOUND:
     default:
-        return d->ehlo_discard;
+        break;
     }
+    arena_free(arena);
+    return hidden;
+}
+
+/* Tell which keywords are kept from the client, unless silent-discard is among them. */
+static void log_hidden(const struct session *s)
+{
+    struct str names = STR_INIT(512);
+    if (!s->ehlo_hidden || s->ehlo_hidden & EHLO_SILENT_DISCARD)
+        return;
+    for (unsigned bit = 1; bit < EHLO_SILENT_DISCARD; bit <<= 1) {
+        const char *name = s->ehlo_hidden & bit ? ehlo_keyword_name(bit) : "";
+        if (name[0])
+            str_addf(&names, " %s", name);
+    }
+    log_info("discarding EHLO keywords:%s", str_cstr(&names));
+    str_done(&names);
 }
 
 bool verb_ehlo(struct session *s, const struct command *c)
@@ -83,10 +115,7 @@ bool verb_ehlo(struct session *s, const struct command *c)
     s->facts.protocol = VIEW("ESMTP");
     s->ehlo_hidden = hidden_keywords(s);
     unsigned shown = ~s->ehlo_hidden;
-    if (s->ehlo_hidden && !(s->ehlo_hidden & EHLO_SILENT_DISCARD))
-        log_info("discarding EHLO keywords: %.*s",
-                 VIEW_FMT(conf_view(conf, P_smtpd_discard_ehlo_keywords)));
-
+    log_hidden(s);
     struct str text = STR_INIT(2048);
     str_addf(&text, "250 %.*s", VIEW_FMT(conf_view(conf, P_myhostname)));
     if (shown & EHLO_PIPELINING)

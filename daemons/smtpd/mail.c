@@ -21,15 +21,16 @@ static bool take_size(struct session *s, struct mail_parameters *m, struct view 
     return false;
 }
 
-static bool take_body(struct session *s, struct mail_parameters *m, struct view value)
+static bool take_body(struct session *s, struct mail_parameters *m,
+                      const struct smtp_parameter *p)
 {
-    if (view_eq_case(value, VIEW("8BITMIME"))) {
+    if (view_eq_case(p->value, VIEW("8BITMIME"))) {
         m->flags |= MESSAGE_8BIT;
         return true;
     }
-    if (view_eq_case(value, VIEW("7BIT")))
+    if (view_eq_case(p->value, VIEW("7BIT")))
         return true;
-    reply_error(s, "501 5.5.4 Unsupported BODY type");
+    reply_unsupported(s, p);
     return false;
 }
 
@@ -76,7 +77,7 @@ static bool take_parameter(struct session *s, struct mail_parameters *m,
     if (view_eq_case(p->name, VIEW("SIZE")) && p->has_value)
         return take_size(s, m, p->value);
     if (view_eq_case(p->name, VIEW("BODY")) && p->has_value)
-        return take_body(s, m, p->value);
+        return take_body(s, m, p);
     if (view_eq_case(p->name, VIEW("SMTPUTF8")) && !p->has_value &&
         conf_bool(c, P_smtputf8_enable)) {
         m->flags |= MESSAGE_SMTPUTF8;
@@ -122,7 +123,7 @@ static bool size_is_acceptable(struct session *s, uint64_t size)
     if (limit > 0 && size > limit) {
         struct view text = VIEW("552 5.3.4 Message size exceeds fixed limit");
         access_log_event(&s->facts, "reject", text);
-        reply_error(s, "%.*s", VIEW_FMT(text));
+        reply_error_about(s, NOTICE_POLICY, "%.*s", VIEW_FMT(text));
         return false;
     }
     if (s->server->standalone)
@@ -136,7 +137,7 @@ static bool size_is_acceptable(struct session *s, uint64_t size)
             (unsigned long long)free_bytes);
         struct view text = VIEW("452 4.3.1 Insufficient system storage");
         access_log_event(&s->facts, "reject", text);
-        reply_error(s, "%.*s", VIEW_FMT(text));
+        reply_error_about(s, NOTICE_RESOURCE, "%.*s", VIEW_FMT(text));
         return false;
     }
     return true;
@@ -167,6 +168,7 @@ static bool sender_is_acceptable(struct session *s, struct arena *arena)
     if (s->server->standalone)
         return true;
     access_evaluate_sender(s->server->access, &s->facts, arena, &outcome);
+    transaction_add_effects(s->transaction, outcome.effects);
     if (!outcome.refused)
         return true;
     reply_refusal(s, &outcome);

@@ -49,6 +49,8 @@ static bool open_tables(struct smtpd *d, struct error *e)
     d->bare_newline_exclusions = match_open(c, P_smtpd_forbid_bare_newline_exclusions, 0);
     d->local_rewrite_clients = local_rewrite_tables(c);
     d->etrn_domains = match_open(c, P_fast_flush_domains, 0);
+    d->debug_peers = match_open(c, P_debug_peer_list, 0);
+    d->notify = notice_classes(c);
     d->ehlo_discard_by_address =
         maps_open(c, conf_view(c, P_smtpd_discard_ehlo_keyword_address_maps), TABLE_FOLD);
     return true;
@@ -77,6 +79,7 @@ static bool prepare(struct service *service, struct error *e)
     d->noop_commands = words(c, "smtpd_noop_commands", P_smtpd_noop_commands);
     d->command_filter = maps_open(c, conf_view(c, P_smtpd_command_filter), 0);
     d->ehlo_discard_by_address = maps_open(c, VIEW_NONE, 0);
+    d->reject_footers = maps_open(c, conf_view(c, P_smtpd_reject_footer_maps), 0);
     service->state = d;
     if (d->standalone)
         return true;
@@ -100,6 +103,17 @@ static bool is_excluded_client(struct session *s)
                         s->facts.client_address, &e) == MATCH_YES;
 }
 
+/* debug_peer_list: how much of this client's session is logged. */
+static unsigned debug_level(const struct session *s)
+{
+    struct error e = ERROR_INIT;
+    if (s->server->standalone ||
+        match_client(s->server->debug_peers, s->facts.client_name,
+                     s->facts.client_address, &e) != MATCH_YES)
+        return 0;
+    return (unsigned)conf_int(s->server->conf, P_debug_peer_level);
+}
+
 static void serve(struct service *service, const struct service_socket *socket, int fd,
                   const struct net_address *peer)
 {
@@ -109,6 +123,8 @@ static void serve(struct service *service, const struct service_socket *socket, 
     s.stream = stream_open_fd(fd);
     client_identify(&s, s.server->standalone ? NULL : peer);
     s.trusted_newlines = is_excluded_client(&s);
+    s.debug = debug_level(&s);
+    s.facts.debug = s.debug > 1;
     session_run(&s);
     stream_close(s.stream);
     arena_free(s.arena);

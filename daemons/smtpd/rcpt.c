@@ -96,7 +96,7 @@ static bool has_room(struct session *s)
     if (t->overshoot++ < (uint64_t)conf_int(c, P_smtpd_recipient_overshoot_limit))
         reply(s, "452 4.5.3 Error: too many recipients");
     else
-        reply_error(s, "452 4.5.3 Error: too many recipients");
+        reply_error_about(s, NOTICE_POLICY, "452 4.5.3 Error: too many recipients");
     return false;
 }
 

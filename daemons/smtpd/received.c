@@ -1,5 +1,6 @@
 /* received - the trace header that this hop puts on top (RFC 5321 4.4)
  */
+#include "format/address.h"
 #include "format/date.h"
 #include "transaction.h"
 
@@ -52,8 +53,12 @@ void received_emit(struct session *s, const char *queue_id)
         emit_line(s, t->sink, "\t%.*s with %.*s id %s%s", VIEW_FMT(by),
                   VIEW_FMT(protocol), queue_id, end);
     }
-    if (t->recipients == 1)
-        emit_line(s, t->sink, "\tfor <%.*s>; %s", VIEW_FMT(t->first_recipient), date);
-    else
+    if (t->recipients == 1) {
+        struct str recipient = STR_INIT(ADDRESS_QUOTED_MAX);
+        (void)address_quote_822(t->first_recipient, &recipient);
+        emit_line(s, t->sink, "\tfor <%s>; %s", str_cstr(&recipient), date);
+        str_done(&recipient);
+    } else {
         emit_line(s, t->sink, "\t%s", date);
+    }
 }

@@ -8,23 +8,56 @@
 static void slow_down(struct session *s)
 {
     const struct conf *c = s->server->conf;
-    if (s->errors <= (unsigned)conf_int(c, P_smtpd_soft_error_limit))
+    if (s->errors < (unsigned)conf_int(c, P_smtpd_soft_error_limit))
         return;
     int64_t pause = conf_time(c, P_smtpd_error_sleep_time);
     if (pause > 0 && !s->lost)
         (void)fiber_sleep(pause);
 }
 
+void session_debug(const struct session *s, const char *arrow, struct view text)
+{
+    if (s->debug)
+        log_info("%s %.*s: %.*s", arrow, VIEW_FMT(s->facts.client_display),
+                 VIEW_FMT(text));
+    else
+        log_debug("%s %.*s: %.*s", arrow, VIEW_FMT(s->facts.client_display),
+                  VIEW_FMT(text));
+}
+
+/* soft_bounce: no refusal is for good. */
+static void soften(struct str *text)
+{
+    if (text->n > 4 && text->p[0] == '5' && memcmp(text->p, "521", 3) != 0) {
+        text->p[0] = '4';
+        if (text->p[4] == '5')
+            text->p[4] = '4';
+    }
+}
+
+/* TEXT with what the configuration makes of it. */
+static void decorate(struct session *s, struct view text, struct str *out)
+{
+    bool is_refusal = text.n > 0 && (text.p[0] == '4' || text.p[0] == '5');
+    if (!is_refusal || !footer_append(s, text, out))
+        str_add(out, text);
+    if (is_refusal && conf_bool(s->server->conf, P_soft_bounce))
+        soften(out);
+}
+
 static void send_reply(struct session *s, struct view text)
 {
-    struct str wire = STR_INIT(16384);
+    struct str wire = STR_INIT(32768), final = STR_INIT(16384);
     slow_down(s);
-    if (!smtp_reply_write_full(&wire, text))
+    decorate(s, text, &final);
+    if (!smtp_reply_write_full(&wire, str_view(&final)))
         log_warning("reply to %.*s cut: %.*s", VIEW_FMT(s->facts.client_display),
                     VIEW_FMT(view_sub(text, 0, 200)));
     stream_write(s->stream, str_view(&wire));
-    log_debug("> %.*s: %.*s", VIEW_FMT(s->facts.client_display), VIEW_FMT(text));
+    session_debug(s, ">", str_view(&final));
+    transcript_said(s, "Out: ", str_view(&final));
     str_done(&wire);
+    str_done(&final);
     if (view_starts(text, VIEW("421")) || view_starts(text, VIEW("521")))
         s->closing = true;
 }
@@ -50,16 +83,28 @@ void reply(struct session *s, const char *format, ...)
 void reply_error(struct session *s, const char *format, ...)
 {
     va_list args;
-    s->errors++;
     va_start(args, format);
     send_formatted(s, format, args);
     va_end(args);
+    s->errors++;
+    s->seen |= NOTICE_PROTOCOL;
+}
+
+void reply_error_about(struct session *s, unsigned notice, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    send_formatted(s, format, args);
+    va_end(args);
+    s->errors++;
+    s->seen |= notice;
 }
 
 void reply_refusal(struct session *s, const struct access_outcome *outcome)
 {
-    s->errors++;
     send_reply(s, outcome->reply);
+    s->errors++;
+    s->seen |= NOTICE_POLICY;
 }
 
 void reply_unsupported(struct session *s, const struct smtp_parameter *p)

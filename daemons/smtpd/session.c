@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include "base/log.h"
+#include "format/header.h"
 #include "transaction.h"
 
 /* A verb may be followed by others in one packet (RFC 2920 3.1), or must be the last. */
@@ -20,8 +21,8 @@ static const struct verb {
     enum verb_count count;
     unsigned flags;
 } verbs[] = {
-    {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP},
-    {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP},
+    {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP | JUNK},
+    {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK},
     {"MAIL", verb_mail, COUNT_MAIL, 0},
     {"RCPT", verb_rcpt, COUNT_RCPT, 0},
     {"DATA", verb_data, COUNT_DATA, LAST_IN_GROUP},
@@ -30,7 +31,7 @@ static const struct verb {
     {"NOOP", verb_noop, COUNT_NOOP, LAST_IN_GROUP | JUNK},
     {"VRFY", verb_vrfy, COUNT_VRFY, LAST_IN_GROUP | JUNK},
     {"EXPN", verb_expn, COUNT_OTHER, LAST_IN_GROUP | JUNK},
-    {"ETRN", verb_etrn, COUNT_ETRN, LAST_IN_GROUP | JUNK},
+    {"ETRN", verb_etrn, COUNT_ETRN, JUNK},
     {"HELP", verb_help, COUNT_HELP, LAST_IN_GROUP | JUNK},
     {"QUIT", verb_quit, COUNT_QUIT, 0},
 };
@@ -53,18 +54,46 @@ static struct view host(const struct session *s)
     return conf_view(s->server->conf, P_myhostname);
 }
 
-/* The connection failed while reading: say so, once. */
-static void connection_failed(struct session *s, enum stream_result result)
+void connection_failed(struct session *s, enum stream_result result)
 {
     if (result == STREAM_TIMEOUT) {
+        s->reason = "timeout";
         reply(s, "421 4.4.2 %.*s Error: timeout exceeded", VIEW_FMT(host(s)));
-        log_info("timeout after %s from %.*s", s->where,
-                 VIEW_FMT(s->facts.client_display));
     } else {
-        log_info("lost connection after %s from %.*s", s->where,
-                 VIEW_FMT(s->facts.client_display));
+        s->reason = "lost connection";
     }
+    struct str bytes = STR_INIT(64);
+    if (s->transaction && s->transaction->in_content)
+        str_addf(&bytes, " (%llu bytes)", (unsigned long long)s->transaction->size);
+    log_info("%s after %s%s from %.*s", s->reason, s->where, str_cstr(&bytes),
+             VIEW_FMT(s->facts.client_display));
+    str_done(&bytes);
     s->lost = true;
+}
+
+/* Append V with control bytes as \r, \n and octal numbers. */
+static void add_escaped(struct str *out, struct view v)
+{
+    for (size_t i = 0; i < v.n; i++) {
+        int c = (unsigned char)v.p[i];
+        if (c == '\r')
+            str_add_cstr(out, "\\r");
+        else if (c == '\n')
+            str_add_cstr(out, "\\n");
+        else if (ascii_is_print(c) && c != '\\')
+            str_add_char(out, (char)c);
+        else
+            str_addf(out, "\\%03o", (unsigned)c);
+    }
+}
+
+static void log_improper_pipelining(struct session *s)
+{
+    struct str behind = STR_INIT(512);
+    add_escaped(&behind, view_sub(stream_peek(s->stream), 0, 100));
+    log_info("improper command pipelining after %s from %.*s: %s", s->where,
+             VIEW_FMT(s->facts.client_display), str_cstr(&behind));
+    str_done(&behind);
 }
 
 /* A command that must be the last of its group has others behind it (RFC 2920 3.1), or
@@ -76,10 +105,8 @@ static bool is_out_of_sync(struct session *s, const struct verb *verb)
     /* Programs write a whole dialogue to `sendmail -bs` at once. */
     if (s->server->standalone || !must_wait || !stream_has_input(s->stream))
         return false;
-    struct view behind = view_sub(stream_peek(s->stream), 0, 100);
     if (!s->facts.pipelined)
-        log_info("improper command pipelining after %s from %.*s: %.*s", s->where,
-                 VIEW_FMT(s->facts.client_display), VIEW_FMT(behind));
+        log_improper_pipelining(s);
     s->facts.pipelined = true;
     if (!conf_bool(s->server->conf, P_smtpd_forbid_unauth_pipelining))
         return false;
@@ -88,11 +115,12 @@ static bool is_out_of_sync(struct session *s, const struct verb *verb)
     return true;
 }
 
-/* smtpd_forbidden_commands: web browsers and the like. */
-static bool is_forbidden(struct session *s, struct view line, struct view verb)
+/* Web browsers and the like: a header line, or a command of smtpd_forbidden_commands. */
+static bool is_foreign(struct session *s, struct view line, struct view verb)
 {
     struct error e = ERROR_INIT;
-    if (match_string(s->server->forbidden_commands, verb, &e) != MATCH_YES)
+    if (header_name_length(verb) == 0 &&
+        match_string(s->server->forbidden_commands, verb, &e) != MATCH_YES)
         return false;
     log_warning("non-SMTP command from %.*s: %.*s", VIEW_FMT(s->facts.client_display),
                 VIEW_FMT(view_sub(line, 0, 100)));
@@ -101,10 +129,13 @@ static bool is_forbidden(struct session *s, struct view line, struct view verb)
     return true;
 }
 
-static void unknown_verb(struct session *s, struct view verb)
+static void unknown_verb(struct session *s, struct view line, struct view verb)
 {
     struct error e = ERROR_INIT;
+    s->where = "UNKNOWN";
     s->counts[COUNT_OTHER].all++;
+    if (is_foreign(s, line, verb))
+        return;
     if (match_string(s->server->noop_commands, verb, &e) == MATCH_YES) {
         reply(s, "250 2.0.0 Ok");
         s->counts[COUNT_OTHER].good++;
@@ -138,6 +169,16 @@ static struct view filter_command(struct session *s, struct view line,
     }
 }
 
+static void run_verb(struct session *s, const struct verb *verb, struct view args)
+{
+    int64_t junk_limit = conf_int(s->server->conf, P_smtpd_junk_command_limit);
+    s->counts[verb->count].all++;
+    if (verb->run(s, &(struct command){.args = args}))
+        s->counts[verb->count].good++;
+    if (verb->flags & JUNK && s->junk++ > (uint64_t)junk_limit)
+        s->errors++;
+}
+
 static void run_command(struct session *s, struct view line)
 {
     struct smtp_command parsed;
@@ -146,52 +187,64 @@ static void run_command(struct session *s, struct view line)
         reply_error(s, "500 5.5.2 Error: bad UTF-8 syntax");
         return;
     }
-    if (!smtp_command_split(line, &parsed)) {
+    if (view_has(line, '\0') || !smtp_command_split(line, &parsed)) {
         reply_error(s, "500 5.5.2 Error: bad syntax");
         return;
     }
     const struct verb *verb = verb_find(parsed.verb);
     if (verb)
         s->where = verb->name;
-    if (is_out_of_sync(s, verb) || is_forbidden(s, line, parsed.verb))
+    if (is_out_of_sync(s, verb))
         return;
-    if (!verb) {
-        s->where = "UNKNOWN";
-        unknown_verb(s, parsed.verb);
-        return;
-    }
-    s->counts[verb->count].all++;
-    if (verb->run(s, &(struct command){.args = parsed.args}))
-        s->counts[verb->count].good++;
-    if (verb->flags & JUNK &&
-        ++s->junk > (unsigned)conf_int(s->server->conf, P_smtpd_junk_command_limit))
-        s->errors++;
+    if (s->denied && (!verb || verb->run != verb_quit))
+        reply_error_about(s, NOTICE_POLICY, "503 5.7.0 Error: access denied for %.*s",
+                          VIEW_FMT(s->facts.client_display)); /* RFC 5321 3.1 */
+    else if (verb)
+        run_verb(s, verb, parsed.args);
+    else
+        unknown_verb(s, line, parsed.verb);
 }
 
-/* Read one command into ARENA.  False when the session is over. */
+/* Bytes of one line that are thrown away before we give up on the client. */
+#define SKIP_MAX ((size_t)1024 * 1024)
+
+/* The rest of a line that is too long. */
+static enum stream_result skip_line(struct session *s, size_t limit)
+{
+    enum stream_result result = STREAM_TOO_LONG;
+    struct view rest;
+    int ending;
+    for (size_t n = 0; result == STREAM_TOO_LONG && n < SKIP_MAX; n += rest.n)
+        result = stream_read_line(s->stream, limit, &rest, &ending);
+    if (result != STREAM_OK && result != STREAM_TOO_LONG)
+        return result;
+    s->where = "UNKNOWN";
+    reply_error(s, "500 5.5.2 Error: line too long");
+    s->closing = s->closing || result == STREAM_TOO_LONG;
+    return STREAM_OK;
+}
+
+/* Read one command into ARENA; NULL and empty when there was none.  False when the
+ * session is over. */
 static bool read_command(struct session *s, struct arena *arena, struct view *line)
 {
-    const struct conf *c = s->server->conf;
     int ending;
-    size_t limit = (size_t)conf_int(c, P_line_length_limit);
-    if (conf_bool(c, P_smtpd_per_request_deadline))
-        stream_set_deadline(s->stream, clock_in(conf_time(c, P_smtpd_timeout)));
+    size_t limit = (size_t)conf_int(s->server->conf, P_line_length_limit);
+    request_begin(s);
     enum stream_result result = stream_read_line(s->stream, limit, line, &ending);
     if (result == STREAM_TOO_LONG) {
-        while (result == STREAM_TOO_LONG)
-            result = stream_read_line(s->stream, limit, line, &ending);
-        if (result == STREAM_OK) {
-            reply_error(s, "500 5.5.2 Error: line too long");
-            *line = VIEW_NONE;
+        *line = VIEW_NONE;
+        result = skip_line(s, limit);
+        if (result == STREAM_OK)
             return true;
-        }
     }
     if (result != STREAM_OK) {
         connection_failed(s, result);
         return false;
     }
     *line = filter_command(s, arena_dup(arena, *line), arena);
-    log_debug("< %.*s: %.*s", VIEW_FMT(s->facts.client_display), VIEW_FMT(*line));
+    session_debug(s, "<", *line);
+    transcript_said(s, "In:  ", *line);
     return true;
 }
 
@@ -200,6 +253,8 @@ static bool has_worn_out_patience(struct session *s)
 {
     if (s->errors < (unsigned)conf_int(s->server->conf, P_smtpd_hard_error_limit))
         return false;
+    s->reason = "too many errors";
+    s->seen |= NOTICE_PROTOCOL;
     reply(s, "421 4.7.0 %.*s Error: too many errors", VIEW_FMT(host(s)));
     log_info("too many errors after %s from %.*s", s->where,
              VIEW_FMT(s->facts.client_display));
@@ -233,7 +288,8 @@ static bool greet(struct session *s)
                         &outcome);
         if (outcome.refused) {
             reply_refusal(s, &outcome);
-            return s->closing ? false : true;
+            s->denied = true;
+            return !s->closing;
         }
     }
     reply(s, "220 %.*s", VIEW_FMT(conf_view(c, P_smtpd_banner)));
@@ -268,12 +324,18 @@ static void log_disconnect(const struct session *s)
 void session_run(struct session *s)
 {
     s->where = "CONNECT";
+    str_init(&s->helo, 1024);
+    transcript_open(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
     stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
     if (greet(s))
         command_loop(s);
     transaction_end(s);
+    transcript_flush(s, 0, s->reason);
+    transcript_close(s);
     if (!s->lost || stream_unsent(s->stream) > 0)
         (void)(stream_flush(s->stream) == STREAM_OK);
     log_disconnect(s);
+    s->facts.helo_name = VIEW_NONE;
+    str_done(&s->helo);
 }

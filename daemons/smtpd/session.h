@@ -9,6 +9,7 @@
 #include "access/access.h"
 #include "base/arena.h"
 #include "cleanup/cleanup.h"
+#include "dsn/notice.h"
 #include "net/stream.h"
 #include "service/service.h"
 #include "smtp/command.h"
@@ -33,7 +34,9 @@ struct smtpd {
     struct match_list *forbidden_commands, *noop_commands;
     struct maps *ehlo_discard_by_address;
     struct maps *command_filter;
+    struct maps *reject_footers;
     unsigned ehlo_discard;
+    unsigned notify; /* NOTICE_... of notify_classes */
     enum dot_mode dot_mode;
     bool standalone;         /* sendmail -bs: no network, no policy */
     const struct sink *sink; /* where mail goes: the queue, or postdrop */
@@ -65,6 +68,7 @@ struct session {
     struct arena *arena;         /* facts of the client; lives as long as the session */
     struct access_subject facts; /* who the client is and what it asked for */
     struct view client_port;
+    struct str helo;                 /* facts.helo_name's bytes */
     struct transaction *transaction; /* NULL outside one */
     unsigned ehlo_hidden;            /* keywords that this client does not see */
     bool esmtp;                      /* greeted with EHLO */
@@ -74,11 +78,15 @@ struct session {
     unsigned errors;                 /* since the last accepted message */
     unsigned junk;                   /* commands that lead nowhere */
     const char *where;               /* last command, for "lost connection after" */
+    const char *reason;              /* why the session ended early; NULL */
     struct {
         unsigned good, all;
     } counts[COUNTS];
-    struct str history; /* notify_classes = protocol: the dialogue, bounded */
-    bool notify;        /* something happened that the postmaster wants to see */
+    int64_t deadline; /* of the request at hand, see request.c */
+    bool denied;    /* the client was refused at the connection: QUIT is all it may say */
+    unsigned debug; /* debug_peer_level, for peers of debug_peer_list */
+    struct transcript *transcript;   /* what was said; NULL when nobody wants it */
+    unsigned transcript_lines, seen; /* NOTICE_... that happened */
 };
 
 /* A line from the client: what a verb's function gets. */
@@ -88,18 +96,44 @@ struct command {
 
 /* session.c: serve STREAM to its end.  May suspend. */
 void session_run(struct session *s);
+/* The connection failed while reading: log it, once. */
+void connection_failed(struct session *s, enum stream_result result);
 
 /* reply.c: send CODE text lines, count errors.  The text carries its own enhanced code.
  * May suspend. */
 void reply(struct session *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* As reply; counts as the client's error when CODE is 4xx or 5xx. */
+/* As reply, for 4xx and 5xx: counts as the client's error, against the protocol. */
 void reply_error(struct session *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* As reply_error, for errors of other kinds: NOTICE_POLICY and the like. */
+void reply_error_about(struct session *s, unsigned notice, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* 555: a parameter of MAIL or RCPT that is not known or not offered. */
 void reply_unsupported(struct session *s, const struct smtp_parameter *p);
 /* The refusal that OUTCOME tells; 421 and 521 end the session. */
 void reply_refusal(struct session *s, const struct access_outcome *outcome);
+
+/* A line of the dialogue, for debug_peer_list or -v. */
+void session_debug(const struct session *s, const char *arrow, struct view text);
+
+/* request.c: smtpd_per_request_deadline.  A new request begins, or a new part of one; N
+ * bytes of it came. */
+void request_begin(struct session *s);
+void request_received(struct session *s, size_t n);
+
+/* footer.c: TEXT (a 4xx or 5xx reply, LF between lines) with smtpd_reject_footer behind
+ * it, in OUT; false when there is none.  May suspend. */
+bool footer_append(struct session *s, struct view text, struct str *out);
+
+/* notice.c: what was said is kept while postmaster may want to see it (notify_classes).
+ */
+void transcript_open(struct session *s);
+void transcript_said(struct session *s, const char *prefix, struct view text);
+/* Post it when something happened that notify_classes lists, and begin a new one; unless
+ * there are no more than THRESHOLD lines.  May suspend. */
+void transcript_flush(struct session *s, unsigned threshold, const char *reason);
+void transcript_close(struct session *s);
 
 /* client.c: name and address of PEER.  May suspend (DNS). */
 void client_identify(struct session *s, const struct net_address *peer);

@@ -55,9 +55,17 @@ static bool open_sink(struct session *s)
     }
     log_warning("%.*s: cannot open a queue file: %s", VIEW_FMT(s->facts.client_display),
                 e.text);
-    reply_error(s, "451 %s Error: queue file write error",
-                e.status[0] ? e.status : "4.3.0");
+    reply_error_about(s, NOTICE_RESOURCE, "451 %s Error: queue file write error",
+                      e.status[0] ? e.status : "4.3.0");
     return false;
+}
+
+void transaction_add_effects(struct transaction *t, struct access_effect *effects)
+{
+    struct access_effect **end = &t->effects;
+    while (*end)
+        end = &(*end)->next;
+    *end = effects;
 }
 
 bool transaction_recipient(struct session *s, struct view address, struct view orcpt,
@@ -68,10 +76,7 @@ bool transaction_recipient(struct session *s, struct view address, struct view o
         return false;
     if (t->recipients++ == 0)
         t->first_recipient = address;
-    struct access_effect **end = &t->effects;
-    while (*end)
-        end = &(*end)->next;
-    *end = effects;
+    transaction_add_effects(t, effects);
     t->sink->recipient(s, address, orcpt, notify);
     return true;
 }
@@ -91,10 +96,7 @@ bool transaction_may_have_content(struct session *s)
         reply_refusal(s, &outcome);
         return false;
     }
-    struct access_effect **end = &t->effects;
-    while (*end)
-        end = &(*end)->next;
-    *end = outcome.effects;
+    transaction_add_effects(t, outcome.effects);
     return true;
 }
 
@@ -120,49 +122,64 @@ static bool end_is_acceptable(struct session *s)
 {
     struct transaction *t = s->transaction;
     struct access_outcome outcome;
-    s->facts.command = "END-OF-MESSAGE";
+    s->facts.command = s->where = "END-OF-MESSAGE";
     if (t->too_big) {
-        struct view text = VIEW("552 5.3.4 Error: message file too big");
         log_warning("%.*s: queue file size limit exceeded",
-                    VIEW_FMT(t->open ? s->facts.queue_id : VIEW("NOQUEUE")));
-        reply_error(s, "%.*s", VIEW_FMT(text));
+                    VIEW_FMT(view_is_empty(s->facts.queue_id) ? VIEW("NOQUEUE")
+                                                              : s->facts.queue_id));
+        reply_error_about(s, NOTICE_BOUNCE, "552 5.3.4 Error: message file too big");
         return false;
     }
     if (s->server->standalone)
         return true;
+    s->facts.recipients = t->recipients;
     if (t->recipients == 1)
         s->facts.recipient = t->first_recipient;
     access_evaluate(s->server->access, ACCESS_END_OF_DATA, &s->facts, NULL, t->arena,
                     &outcome);
     s->facts.recipient = VIEW_NONE;
-    if (!outcome.refused)
-        return true;
-    reply_refusal(s, &outcome);
-    return false;
+    transaction_add_effects(t, outcome.effects);
+    if (outcome.refused)
+        reply_refusal(s, &outcome);
+    return !outcome.refused;
+}
+
+/* Which notice a failure of the sink belongs to. */
+static unsigned notice_of(int code, const struct error *e)
+{
+    if (code == 552 || strcmp(e->status, "5.4.0") == 0)
+        return NOTICE_BOUNCE;
+    return code / 100 == 5 ? NOTICE_POLICY : NOTICE_RESOURCE;
+}
+
+/* Bring it into the queue, and answer. */
+static bool commit(struct session *s, struct view ok_prefix)
+{
+    struct transaction *t = s->transaction;
+    struct error e = ERROR_INIT;
+    struct view id = arena_dup(t->arena, s->facts.queue_id);
+    int code = t->sink->finish(s, &e);
+    t->open = false;
+    if (code / 100 != 2) {
+        reply_error_about(s, notice_of(code, &e), "%d %s %s", code, e.status, e.text);
+        return false;
+    }
+    s->errors = 0;
+    s->junk = 0;
+    if (view_is_empty(id))
+        reply(s, "250 2.0.0 %.*s: queued", VIEW_FMT(ok_prefix));
+    else
+        reply(s, "250 2.0.0 %.*s%s queued as %.*s", VIEW_FMT(ok_prefix),
+              view_eq(ok_prefix, VIEW("Ok")) ? ":" : "", VIEW_FMT(id));
+    return true;
 }
 
 bool transaction_finish(struct session *s, struct view ok_prefix)
 {
-    struct transaction *t = s->transaction;
-    struct error e = ERROR_INIT;
-    bool good = end_is_acceptable(s);
-    if (good) {
-        struct view id = arena_dup(t->arena, s->facts.queue_id);
-        int code = t->sink->finish(s, &e);
-        t->open = false;
-        good = code / 100 == 2;
-        if (good) {
-            s->errors = 0;
-            s->junk = 0;
-            if (view_is_empty(id))
-                reply(s, "250 2.0.0 %.*s: queued", VIEW_FMT(ok_prefix));
-            else
-                reply(s, "250 2.0.0 %.*s%s queued as %.*s", VIEW_FMT(ok_prefix),
-                      view_eq(ok_prefix, VIEW("Ok")) ? ":" : "", VIEW_FMT(id));
-        } else {
-            reply_error(s, "%d %s %s", code, e.status, e.text);
-        }
-    }
+    s->transaction->in_content = false;
+    bool good = end_is_acceptable(s) && commit(s, ok_prefix);
     transaction_end(s);
+    transcript_flush(
+        s, (unsigned)conf_int(s->server->conf, P_smtpd_history_flush_threshold), NULL);
     return good;
 }

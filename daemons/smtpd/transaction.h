@@ -34,7 +34,8 @@ struct transaction {
     struct view first_recipient;
     uint64_t announced_size, size; /* bytes; SIZE= and what came so far */
     bool too_big;
-    bool in_piece; /* the last piece of content did not end its line */
+    bool in_content; /* reading content: a lost connection tells how much came */
+    bool in_piece;   /* the last piece of content did not end its line */
     struct access_effect *effects;
     struct draft *draft;     /* queue_sink */
     struct cleanup *cleanup; /* queue_sink */
@@ -51,6 +52,8 @@ void transaction_end(struct session *s);
 /* Count a recipient and pass it on; opens the sink first.  False: a reply was sent. */
 bool transaction_recipient(struct session *s, struct view address, struct view orcpt,
                            unsigned notify, struct access_effect *effects);
+/* What access tables asked to be done with the message; EFFECTS live in its arena. */
+void transaction_add_effects(struct transaction *t, struct access_effect *effects);
 /* Data restrictions, before the content.  False: a reply was sent. */
 bool transaction_may_have_content(struct session *s);
 /* Begin the content (once). */
@@ -60,6 +63,8 @@ void transaction_line(struct session *s, struct view text, bool more);
 /* End of content: restrictions of that stage, commit, the reply.  Ends the transaction.
  */
 bool transaction_finish(struct session *s, struct view ok_prefix);
+/* data.c: smtpd_forbid_bare_newline = reject.  Ends transaction and session; false. */
+bool refuse_bare_newline(struct session *s);
 /* Put our Received: header (and nothing else) into the open sink. */
 void received_emit(struct session *s, const char *queue_id);
 

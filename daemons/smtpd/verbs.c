@@ -49,43 +49,62 @@ bool verb_expn(struct session *s, const struct command *c)
     return false;
 }
 
-/* VRFY answers as RCPT would, without a transaction (RFC 5321 3.5). */
-bool verb_vrfy(struct session *s, const struct command *c)
+/* "address" or "address SMTPUTF8" (RFC 6531 3.7.4.2). */
+static struct view vrfy_argument(struct session *s, const struct command *c, bool *utf8)
 {
-    if (conf_bool(s->server->conf, P_disable_vrfy_command)) {
-        reply_error(s, "502 5.5.1 VRFY command is disabled");
-        return false;
-    }
-    if (conf_bool(s->server->conf, P_smtpd_helo_required) &&
-        view_is_empty(s->facts.helo_name)) {
-        reply_error(s, "503 5.5.1 Error: send HELO/EHLO first");
-        return false;
-    }
-    if (view_is_empty(c->args)) {
-        bool utf8 = conf_bool(s->server->conf, P_smtputf8_enable) &&
-                    !(s->ehlo_hidden & EHLO_SMTPUTF8);
-        reply_error(s, "501 5.5.4 Syntax: VRFY address%s", utf8 ? " [SMTPUTF8]" : "");
-        return false;
-    }
-    struct arena *arena = arena_new();
+    struct view head, word;
+    *utf8 = conf_bool(s->server->conf, P_smtputf8_enable) &&
+            !(s->ehlo_hidden & EHLO_SMTPUTF8) && view_rcut(c->args, ' ', &head, &word) &&
+            view_eq_case(word, VIEW("SMTPUTF8"));
+    return *utf8 ? view_trim_space(head) : c->args;
+}
+
+static bool verify(struct session *s, struct view argument, bool utf8,
+                   struct arena *arena)
+{
     struct view address;
     struct access_outcome outcome = {.effects = NULL};
-    bool good = path_parse(s, c->args, false, false, arena, &address);
-    if (good && !s->server->standalone) {
+    if (!path_parse(s, argument, false, utf8, arena, &address))
+        return false;
+    if (!s->server->standalone) {
         struct access_subject facts = s->facts;
         facts.command = "VRFY";
         facts.recipient = address;
         access_evaluate_recipient(s->server->access, &facts, arena, &outcome);
     }
-    if (good && outcome.refused) {
+    if (outcome.refused) {
         reply_refusal(s, &outcome);
-        good = false;
-    } else if (good) {
-        struct str external = STR_INIT(ADDRESS_QUOTED_MAX);
-        (void)address_quote_821(address, &external);
-        reply(s, "252 2.0.0 %s", str_cstr(&external));
-        str_done(&external);
+        return false;
     }
+    struct str external = STR_INIT(ADDRESS_QUOTED_MAX);
+    (void)address_quote_821(address, &external);
+    reply(s, "252 2.0.0 %s", str_cstr(&external));
+    str_done(&external);
+    return true;
+}
+
+/* VRFY answers as RCPT would, without a transaction (RFC 5321 3.5). */
+bool verb_vrfy(struct session *s, const struct command *c)
+{
+    const struct conf *conf = s->server->conf;
+    bool utf8;
+    if (conf_bool(conf, P_disable_vrfy_command)) {
+        reply_error(s, "502 5.5.1 VRFY command is disabled");
+        return false;
+    }
+    if (conf_bool(conf, P_smtpd_helo_required) && view_is_empty(s->facts.helo_name)) {
+        reply_error(s, "503 5.5.1 Error: send HELO/EHLO first");
+        return false;
+    }
+    struct view argument = vrfy_argument(s, c, &utf8);
+    if (view_is_empty(argument)) {
+        bool offered =
+            conf_bool(conf, P_smtputf8_enable) && !(s->ehlo_hidden & EHLO_SMTPUTF8);
+        reply_error(s, "501 5.5.4 Syntax: VRFY address%s", offered ? " [SMTPUTF8]" : "");
+        return false;
+    }
+    struct arena *arena = arena_new();
+    bool good = verify(s, argument, utf8, arena);
     arena_free(arena);
     return good;
 }
@@ -97,7 +116,7 @@ static void flush_site(struct session *s, struct view domain)
     if (queue_link_flush_site(s->server->queue, domain, &e))
         reply(s, "250 Queuing started");
     else
-        reply_error(s, "458 Unable to queue messages");
+        reply_error_about(s, NOTICE_RESOURCE, "458 Unable to queue messages");
 }
 
 bool verb_etrn(struct session *s, const struct command *c)
