@@ -189,9 +189,11 @@ class Instance:
         return smtplib.SMTP(self.address, self.port, timeout=PATIENCE, **options)
 
     def send(self, sender, recipients, body=b"Subject: test\n\nhello\n", **options):
-        """Send one message over SMTP; the queue ID of the reply."""
+        """Send one message over SMTP; the queue ID of the reply. LF in BODY goes as CRLF."""
         if isinstance(body, str):
             body = body.encode()
+        if b"\r\n" not in body:
+            body = body.replace(b"\n", b"\r\n")
         recipients = [recipients] if isinstance(recipients, str) else recipients
         with self.smtp() as client:
             client.ehlo("pchris.maison.mrs")
