@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-static const char *path_of_program;
+static const char *path_of_program, *path_of_error;
 static struct driver d;
 static struct driver_answer a;
 static pid_t queue;
@@ -429,14 +429,29 @@ static void luser_relay_and_probes(void **state)
     assert_string_equal(driver_read(&d, "spool/daemon"), "");
 }
 
-/* Another agent delivers: here one that is not there. */
-static void mailbox_transport_is_asked(void **state)
+/* S257: another agent delivers; one that is not there defers. */
+static void s257_mailbox_transport_is_asked(void **state)
 {
+    struct driver other;
+    char path[200];
+
     (void)state;
-    begin("mailbox_transport = lmtp:unix:/no/where\nfallback_transport = x\n", "");
+    begin(
+        "mailbox_transport = x\nmailbox_transport_maps = inline:{{bin = error:5.7.1 not "
+        "here}}\n",
+        "");
     deliver_to("daemon@maison.mrs");
     assert_int_equal(a.results[0].outcome, OUTCOME_DEFERRED);
-    assert_non_null(strstr(a.results[0].text, "transport lmtp: "));
+    assert_non_null(strstr(a.results[0].text, "transport x: "));
+    /* The other agent lives in an instance of its own; a link leads to its socket. */
+    driver_init(&other, path_of_error, "error", "error", "");
+    driver_start(&other, NULL);
+    snprintf(path, sizeof path, "%s/queue/private/error", other.directory);
+    assert_int_equal(symlink(path, driver_path(&d, "queue/private/error")), 0);
+    deliver_to("bin@maison.mrs");
+    expect(OUTCOME_BOUNCED, "5.7.1", "not here");
+    assert_non_null(strstr(driver_log(&other), "to=<bin@maison.mrs>, relay=none, "));
+    driver_done(&other);
 }
 
 int main(int argc, char **argv)
@@ -456,11 +471,12 @@ int main(int argc, char **argv)
         TEST(s114_s190_mailbox_command),
         TEST(s146_root_gets_no_mail_as_root),
         TEST(luser_relay_and_probes),
-        TEST(mailbox_transport_is_asked),
+        TEST(s257_mailbox_transport_is_asked),
     };
 
-    if (argc < 2)
+    if (argc < 3)
         return 2;
     path_of_program = argv[1];
+    path_of_error = argv[2];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
