@@ -46,8 +46,7 @@ void active_enqueue(struct qmgr *q, struct message *m, bool is_new)
         update_flow(q);
     }
     /* What waits long needs no memory; the journal or its file has it. */
-    if (m->work && (q->memory_used > q->set.memory_limit || q->memory_fds > q->fd_limit ||
-                    q->active >= q->set.active_limit))
+    if (m->work && (memory_is_short(q) || q->active >= q->set.active_limit))
         work_free(q, m->work);
 }
 
@@ -77,13 +76,21 @@ void active_defer(struct qmgr *q, struct message *m, int64_t due)
     heap_add(&q->retry, &m->retry, due);
 }
 
+static void count_active(struct qmgr *q, const struct work *w, bool comes)
+{
+    const struct envelope *env = &w->image.envelope;
+    uint64_t probes = (env->flags & MESSAGE_PROBE) != 0;
+    q->active_recipients += comes ? env->n_recipients : -(uint64_t)env->n_recipients;
+    q->active_probes += comes ? probes : -probes;
+}
+
 void active_leave(struct qmgr *q, struct message *m)
 {
     if (m->state != MESSAGE_ACTIVE)
         return;
     q->active--;
     if (m->work) {
-        q->active_recipients -= m->work->image.envelope.n_recipients;
+        count_active(q, m->work, false);
         work_free(q, m->work);
     }
     m->state = MESSAGE_WAITING;
@@ -231,7 +238,7 @@ static void activate(struct qmgr *q, struct message *m)
         return;
     }
     struct work *w = m->work;
-    q->active_recipients += w->image.envelope.n_recipients;
+    count_active(q, w, true);
     q->count.activated++;
     w->active_since = clock_wall();
     w->outcomes =

@@ -89,6 +89,11 @@ void checkpoint_remove(struct qmgr *q, struct message *m)
     state.any = true;
 }
 
+bool checkpoint_is_idle(void)
+{
+    return !state.any && state.over == state.begun;
+}
+
 void checkpoint_wait(struct qmgr *q)
 {
     uint64_t wanted = state.begun + 1;

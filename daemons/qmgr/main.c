@@ -57,6 +57,8 @@ static void second_fiber(void *arg)
     struct qmgr *q = arg;
     int64_t statistics_due = clock_in(STATISTICS_TIME);
     while (!q->is_stopping) {
+        /* The watchdog: a loop that stands still for so long ends by SIGALRM. */
+        alarm((unsigned)(q->set.daemon_timeout / CLOCK_SECOND));
         submitters_update_space(q);
         LIST_FOR_EACH (struct transport, t, &q->all_transports, link)
             schedule_revive_due(&t->schedule, clock_mono(), false);
@@ -184,12 +186,13 @@ static void stop(struct service *s)
     q->is_stopping = true;
     while (is_delivering(q) && clock_mono() < deadline)
         (void)fiber_sleep(CLOCK_SECOND / 50);
-    waitq_wake_all(&q->checkpoint_wanted);
-    waitq_wake_all(&q->checkpoint_over);
-    (void)fiber_sleep(CLOCK_SECOND / 50);
+    deadline = clock_in(STOP_PATIENCE);
+    do {
+        waitq_wake_all(&q->checkpoint_wanted);
+        (void)fiber_sleep(CLOCK_SECOND / 50);
+    } while (!checkpoint_is_idle() && clock_mono() < deadline);
     log_statistics(q);
-    journal_close(q->journal);
-    q->journal = NULL;
+    journal_stop(q->journal);
     close(q->lock);
 }
 

@@ -104,6 +104,16 @@ void message_free(struct qmgr *q, struct message *m)
 
 /* --- loaded messages --- */
 
+/* Count the open content of W in or out. */
+static void account_content(struct qmgr *q, const struct work *w, bool is_opened)
+{
+    if (w->content_fd < 0)
+        return;
+    uint64_t bytes = w->is_memory ? w->image.content_size : 0;
+    q->memory_used += is_opened ? bytes : -bytes;
+    q->content_fds += is_opened ? 1 : (uint64_t)-1;
+}
+
 struct work *work_new(struct qmgr *q, struct message *m, struct arena *a,
                       const struct queue_message *image, int fd, bool is_memory)
 {
@@ -118,10 +128,7 @@ struct work *work_new(struct qmgr *q, struct message *m, struct arena *a,
     list_init(&w->entries);
     for (size_t i = 0; i < image->envelope.n_recipients; i++)
         w->n_pending += image->envelope.recipients[i].status == RECIPIENT_PENDING;
-    if (is_memory) {
-        q->memory_used += image->content_size;
-        q->memory_fds++;
-    }
+    account_content(q, w, true);
     m->work = w;
     return w;
 }
@@ -130,12 +137,9 @@ static void close_content(struct qmgr *q, struct work *w)
 {
     if (w->content_fd < 0)
         return;
+    account_content(q, w, false);
     close(w->content_fd);
     w->content_fd = -1;
-    if (w->is_memory) {
-        q->memory_used -= w->image.content_size;
-        q->memory_fds--;
-    }
     w->is_memory = false;
 }
 
@@ -147,11 +151,15 @@ void work_free(struct qmgr *q, struct work *w)
     arena_free(w->arena);
 }
 
+bool memory_is_short(const struct qmgr *q)
+{
+    return q->memory_used > q->set.memory_limit || q->content_fds > q->fd_limit;
+}
+
 void work_relax(struct qmgr *q, struct work *w)
 {
-    bool is_short = q->memory_used > q->set.memory_limit || q->memory_fds > q->fd_limit;
     bool has_copy = w->m->has_file || w->m->hold.size > 0;
-    if (w->running == 0 && has_copy && (!w->is_memory || is_short))
+    if (w->running == 0 && has_copy && memory_is_short(q))
         close_content(q, w);
 }
 
@@ -302,10 +310,7 @@ bool work_open_content(struct qmgr *q, struct work *w, struct error *e)
     }
     w->content_fd = job.fd;
     w->is_memory = job.from >= 0;
-    if (w->is_memory) {
-        q->memory_used += w->image.content_size;
-        q->memory_fds++;
-    }
+    account_content(q, w, true);
     return true;
 }
 

@@ -107,8 +107,9 @@ struct work {
 struct settings {
     struct retry_settings retry;
     int64_t queue_run_delay, transport_retry_time, checkpoint_interval, ipc_timeout;
-    int64_t clog_warn_time, in_flow_delay;
-    uint64_t active_limit, recipient_limit, memory_limit, minfree, file_threshold;
+    int64_t clog_warn_time, in_flow_delay, daemon_timeout;
+    uint64_t active_limit, recipient_limit, probe_limit, memory_limit, minfree,
+        file_threshold;
     unsigned process_limit;
     bool soft_bounce, external_form, allow_min_user, long_ids, confirm_delay_cleared,
         feedback_debug, helpful_warnings;
@@ -149,7 +150,7 @@ struct qmgr {
     struct list checkpoints, to_park;
     struct waitq parking, checkpoint_wanted, checkpoint_over;
     uint64_t checkpoint_round; /* of the last one that is over */
-    uint64_t active, active_recipients, memory_used, memory_fds, fd_limit;
+    uint64_t active, active_recipients, active_probes, memory_used, content_fds, fd_limit;
     unsigned activators;
     uint64_t free_bytes;
     int64_t space_due; /* monotonic: when to look again */
@@ -184,7 +185,9 @@ void work_free(struct qmgr *q, struct work *w);
 enum result work_load(struct qmgr *q, struct message *m, struct error *e) MUST_CHECK;
 /* w->content_fd is open afterwards.  May suspend. */
 bool work_open_content(struct qmgr *q, struct work *w, struct error *e) MUST_CHECK;
-/* Close the content when it can be had again and memory is short, or it is a file. */
+/* Is more content open than queue_memory_limit or the limit of open files allows? */
+bool memory_is_short(const struct qmgr *q);
+/* Close the content when memory is short, nobody has it and it can be had again. */
 void work_relax(struct qmgr *q, struct work *w);
 /* Set MARK (JOURNAL_MARK_...) for M, in the journal and in memory. */
 void message_mark(struct qmgr *q, struct message *m, uint32_t mark);
@@ -273,6 +276,8 @@ void checkpoint_note(struct qmgr *q, struct view path);
 /* M is done once the next checkpoint is over; its journal segment goes with it.  Frees M.
  */
 void checkpoint_remove(struct qmgr *q, struct message *m);
+/* Does nothing wait for a checkpoint? */
+bool checkpoint_is_idle(void);
 /* Wait until a checkpoint that began after this call is over.  May suspend. */
 void checkpoint_wait(struct qmgr *q);
 

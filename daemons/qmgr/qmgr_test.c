@@ -984,6 +984,13 @@ static void in_world(fiber_fn *body, const char *more)
 TEST(deliver, "")
 TEST(defer_and_retry, FAST_RETRY)
 TEST(kill, "")
+/* The same with less memory than the waiting messages need: content comes from the
+ * journal. */
+static void test_low_memory(void **state)
+{
+    (void)state;
+    in_world(body_kill, "queue_memory_limit = 9000\n");
+}
 TEST(crowded, "qmgr_message_active_limit = 50\nin_flow_delay = 0\n")
 TEST(bounce, FAST_RETRY)
 TEST(agent_dies, FAST_RETRY)
@@ -1001,21 +1008,14 @@ TEST(backlog, "queue_run_delay = 300s\n")
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deliver),
-        cmocka_unit_test(test_defer_and_retry),
-        cmocka_unit_test(test_kill),
-        cmocka_unit_test(test_crowded),
-        cmocka_unit_test(test_bounce),
-        cmocka_unit_test(test_agent_dies),
-        cmocka_unit_test(test_window_and_control),
-        cmocka_unit_test(test_concurrency),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_dead),
-        cmocka_unit_test(test_expire),
-        cmocka_unit_test(test_forced_expire),
-        cmocka_unit_test(test_checkpoint),
-        cmocka_unit_test(test_offline),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_deliver),       cmocka_unit_test(test_defer_and_retry),
+        cmocka_unit_test(test_kill),          cmocka_unit_test(test_crowded),
+        cmocka_unit_test(test_low_memory),    cmocka_unit_test(test_bounce),
+        cmocka_unit_test(test_agent_dies),    cmocka_unit_test(test_window_and_control),
+        cmocka_unit_test(test_concurrency),   cmocka_unit_test(test_large),
+        cmocka_unit_test(test_dead),          cmocka_unit_test(test_expire),
+        cmocka_unit_test(test_forced_expire), cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_offline),       cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_backlog),
     };
     assert_true(argc > 1 && realpath(argv[1], program_path) != NULL);

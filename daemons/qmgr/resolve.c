@@ -58,6 +58,10 @@ static bool find_route(struct qmgr *q, struct work *w, size_t i, struct view add
     struct error e = ERROR_INIT;
     struct resolved d;
     struct route *r = &w->routes[i];
+    if (env->flags & MESSAGE_PROBE && q->active_probes > q->set.probe_limit) {
+        result_local(q, w, i, false, VIEW("4.3.3"), "Too many verification requests");
+        return false;
+    }
     struct routing *routing = routing_hold(q);
     enum result result = (env->flags & MESSAGE_PROBE ? resolve_probe : resolve_address)(
         routing->rewrite, env->sender, address, w->arena, &d, &e);
@@ -279,4 +283,6 @@ void resolve_work(struct qmgr *q, struct work *w)
     w->running--;
     if (w->waiting == 0 && w->running == 0)
         finish_work(q, w);
+    else
+        work_relax(q, w);
 }

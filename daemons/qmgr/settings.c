@@ -25,6 +25,8 @@ void settings_read(struct qmgr *q, const struct conf *c)
         .clog_warn_time = conf_time(c, P_qmgr_clog_warn_time),
         .in_flow_delay = conf_time(c, P_in_flow_delay),
         .active_limit = (uint64_t)conf_int(c, P_qmgr_message_active_limit),
+        .daemon_timeout = conf_time(c, P_qmgr_daemon_timeout),
+        .probe_limit = (uint64_t)conf_int(c, P_address_verify_pending_request_limit),
         .recipient_limit = (uint64_t)conf_int(c, P_qmgr_message_recipient_limit),
         .memory_limit = (uint64_t)conf_int(c, P_queue_memory_limit),
         .minfree = (uint64_t)conf_int(c, P_queue_minfree),

@@ -201,6 +201,8 @@ static void entry_close(struct entry *x)
     list_remove(&x->in_work);
     if (w->waiting == 0 && w->running == 0)
         finish_work(x->transport->q, w);
+    else
+        work_relax(x->transport->q, w);
 }
 
 /* Take what waits for D and defer it. */

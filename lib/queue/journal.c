@@ -601,13 +601,18 @@ struct journal *journal_open(const struct journal_setup *s, struct error *e)
     return j;
 }
 
-void journal_close(struct journal *j)
+void journal_stop(struct journal *j)
 {
     j->stopping = true;
     waitq_wake_all(&j->work);
     journal_poke_keeper(j);
     while (j->fibers > 0)
         (void)waitq_wait(&j->done, clock_in(CLOCK_SECOND));
+}
+
+void journal_close(struct journal *j)
+{
+    journal_stop(j);
     LIST_FOR_EACH_SAFE (struct journal_segment, s, &j->used, link) {
         LIST_FOR_EACH_SAFE (struct journal_hold, h, &s->holds, link)
             journal_release(j, h);

@@ -57,7 +57,10 @@ struct journal_setup {
 
 /* Replay what is there, calling `found`, and start the fibers.  Blocks on the disk. */
 struct journal *journal_open(const struct journal_setup *s, struct error *e) MUST_CHECK;
-/* Write what waits and end.  May suspend. */
+/* Write what waits and end the fibers; nothing that is appended later is written.  May
+ * suspend. */
+void journal_stop(struct journal *j);
+/* journal_stop() and free. */
 void journal_close(struct journal *j);
 
 /* Room for the image of message ID, SIZE bytes at most journal_message_max(): the caller
