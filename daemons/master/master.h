@@ -57,7 +57,8 @@ struct unit {
     int64_t not_before;   /* no start before this (mono): throttled */
     int64_t pause;        /* the next throttle pause */
     bool was_used;
-    bool is_closed; /* replaced by a reload; lives until its fibers are done */
+    bool is_closed;  /* replaced by a reload; lives until its fibers are done */
+    unsigned fibers; /* that may still watch the sockets */
     unsigned references;
 };
 
@@ -108,8 +109,8 @@ bool endpoints_plan(const struct conf *c, const struct master_service *line,
 /* Open all that are not open, taking over those of OLD (may be NULL) with the same key.
  */
 bool endpoints_open(struct setup *s, struct setup *old, struct error *e) MUST_CHECK;
-/* Close what OLD has and was not taken over. */
-void endpoints_close(struct setup *old);
+/* Close what U has and was not taken over; its sockets are no longer its own then. */
+void endpoints_close(struct unit *u);
 
 /* --- unit.c --- */
 /* Start the fibers of U: processes at need, wake-ups. */

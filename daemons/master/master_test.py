@@ -163,12 +163,14 @@ class MasterTest(unittest.TestCase):
 
     def test_S076_service_names_show_in_the_process_list(self):
         self.start()
-        wait_until(lambda: len(self.children()) >= 2, "qmgr and pickup")
-        names = {(line[0], line[line.index("-n") + 1]) for line in self.command_lines()}
-        self.assertEqual(names, {("qmgr", "qmgr"), ("pickup", "pickup")})
+        def names():
+            """(command, service) of each program; none of those that are about to start."""
+            return {(line[0], line[line.index("-n") + 1]) for line in self.command_lines()
+                    if "-n" in line[:-1]}
+
+        wait_until(lambda: names() == {("qmgr", "qmgr"), ("pickup", "pickup")}, "qmgr and pickup")
         self.talk()
-        names = {line[0] for line in self.command_lines()}
-        self.assertIn("smtpd", names)
+        self.assertIn(("smtpd", f"127.0.0.1:{self.port}"), names())
 
     def test_S108_stock_master_cf_gives_postfix_sockets(self):
         self.start()
@@ -255,8 +257,9 @@ class MasterTest(unittest.TestCase):
         old = self.talk()
         self.write(mail_name="Changed")
         self.reload()
-        fresh = self.talk()
-        self.assertEqual(fresh.say("param mail_name"), "Changed")
+        # The order reaches the processes a moment after the line in the log.
+        wait_until(lambda: self.talk().say("param mail_name") == "Changed", "the new setting")
+        fresh = self.talks[-1]
         self.assertEqual(old.say("param mail_name"), "Postfix")
         self.assertNotEqual(old.pid, fresh.pid)
 

@@ -90,7 +90,6 @@ static void replace_setup(struct setup *fresh)
 
     master.setup = fresh;
     drop_left();
-    endpoints_close(old);
     LIST_FOR_EACH_SAFE (struct unit, u, &old->units, link) {
         u->is_closed = true;
         waitq_wake_all(&u->changed);
@@ -101,17 +100,31 @@ static void replace_setup(struct setup *fresh)
     setup_free(old);
 }
 
-/* The fibers of old units must have let go of the sockets before new ones watch them. */
+/* Does a fiber of an old unit still watch its sockets? */
+static bool is_watched(void)
+{
+    LIST_FOR_EACH (struct unit, u, &master.leaving, link) {
+        if (u->fibers > 0)
+            return true;
+    }
+    return false;
+}
+
+/* The fibers of old units let go of the sockets before these are closed or watched anew.
+ */
 static void start_units_fiber(void *arg)
 {
-    struct setup *s = arg;
-
-    for (int i = 0; i < 4; i++)
-        fiber_yield();
-    if (s != master.setup) /* another reload came in between, and has its own fiber */
-        return;
-    LIST_FOR_EACH (struct unit, u, &s->units, link)
-        unit_start(u);
+    (void)arg;
+    while (is_watched())
+        (void)fiber_sleep(CLOCK_SECOND / 1000);
+    LIST_FOR_EACH (struct unit, old, &master.leaving, link)
+        endpoints_close(old);
+    /* Another reload may have come meanwhile; its units are started by whoever is first.
+     */
+    LIST_FOR_EACH (struct unit, u, &master.setup->units, link) {
+        if (u->fibers == 0)
+            unit_start(u);
+    }
 }
 
 void master_reload(void)
@@ -129,7 +142,7 @@ void master_reload(void)
              conf_cstr(fresh->conf, P_mail_version), master.directory);
     replace_setup(fresh);
     master_reopen_log();
-    fiber_spawn("units", start_units_fiber, fresh);
+    fiber_spawn("units", start_units_fiber, NULL);
 }
 
 void master_reopen_log(void)

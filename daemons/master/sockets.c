@@ -262,18 +262,18 @@ bool endpoints_open(struct setup *s, struct setup *old, struct error *e)
     return true;
 }
 
-void endpoints_close(struct setup *old)
+void endpoints_close(struct unit *u)
 {
-    LIST_FOR_EACH (struct unit, u, &old->units, link) {
-        for (size_t i = 0; i < u->n_endpoints; i++) {
-            struct endpoint *p = &u->endpoints[i];
-            if (p->is_kept || p->fd < 0)
-                continue;
+    struct view type, where;
+
+    for (size_t i = 0; i < u->n_endpoints; i++) {
+        struct endpoint *p = &u->endpoints[i];
+        if (!p->is_kept && p->fd >= 0) {
             close(p->fd);
-            struct view type, where;
             (void)view_cut(view_of(p->key), ' ', &type, &where);
             if (!view_eq(type, VIEW("inet")) && unlink(where.p) < 0)
                 log_warning("remove %s: %s", where.p, strerror(errno));
         }
+        p->fd = -1;
     }
 }

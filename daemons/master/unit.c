@@ -172,6 +172,7 @@ static void unit_fiber(void *arg)
 
     while (!u->is_closed && !master.is_stopping)
         unit_turn(u);
+    u->fibers--;
     unit_unref(u);
 }
 
@@ -206,6 +207,7 @@ static void wakeup_fiber(void *arg)
 void unit_start(struct unit *u)
 {
     u->references++;
+    u->fibers++;
     fiber_spawn("unit", unit_fiber, u);
     if (u->wakeup > 0 && (u->program->traits & OWNER)) {
         u->references++;
