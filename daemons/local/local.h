@@ -131,6 +131,9 @@ struct view work_from_sender(struct work *w, const struct context *c);
 void work_sent(struct work *w, const struct context *c, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void work_failed(struct work *w, const struct context *c, const struct error *e);
+/* The same for a command with OUTPUT. */
+void work_command_failed(struct work *w, const struct context *c, const struct error *e,
+                         struct view output);
 void work_refused(struct work *w, const struct context *c, const char *status,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Another agent delivers to C's recipient: "transport:nexthop".  May suspend. */

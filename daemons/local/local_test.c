@@ -271,6 +271,7 @@ static void s275_s276_alias_to_command_file_and_list(void **state)
     expect(OUTCOME_SENT, "2.0.0", "delivered to file: /dev/null");
     deliver_to("fails@maison.mrs");
     expect(OUTCOME_BOUNCED, "5.1.1", "user unknown");
+    assert_string_equal(a.results[0].diagnostic, "x-unix; user unknown");
     deliver_to("later@maison.mrs");
     expect(OUTCOME_DEFERRED, "4.3.0", "temporary failure");
     deliver_to("list@maison.mrs");

@@ -175,7 +175,7 @@ void command_step(struct work *w, const struct context *c, struct view text)
 {
     const struct identity *rights = work_rights(w, c);
     struct error e = ERROR_INIT;
-    struct view output;
+    struct view output = VIEW_NONE;
 
     if (work_seen(w, "command %.*s:%ld %.*s", VIEW_FMT(c->local), (long)rights->uid,
                   VIEW_FMT(text)))
@@ -187,5 +187,5 @@ void command_step(struct work *w, const struct context *c, struct view text)
     else if (run(w, c, text, &output, &e) == OK)
         work_sent(w, c, "delivered to command: %.*s", VIEW_FMT(text));
     else
-        work_failed(w, c, &e);
+        work_command_failed(w, c, &e, output);
 }

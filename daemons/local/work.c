@@ -5,6 +5,7 @@
  */
 #include "local.h"
 
+#include "agent/command.h"
 #include "agent/pass.h"
 #include "alias_text.h"
 #include "base/hash.h"
@@ -128,6 +129,16 @@ void work_failed(struct work *w, const struct context *c, const struct error *e)
 {
     struct delivery_recipient part = part_for(w, c);
 
+    delivery_failed(w->d, &part, relay_of(w), e);
+    count(w, &part);
+}
+
+void work_command_failed(struct work *w, const struct context *c, const struct error *e,
+                         struct view output)
+{
+    struct delivery_recipient part = part_for(w, c);
+
+    command_diagnostic(&part, w->d->arena, output, e);
     delivery_failed(w->d, &part, relay_of(w), e);
     count(w, &part);
 }

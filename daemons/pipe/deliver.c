@@ -116,7 +116,7 @@ static void succeed(struct service *s, struct delivery *d, struct delivery_recip
 
 void pipe_deliver(struct service *s, struct delivery *d)
 {
-    struct view output;
+    struct view output = VIEW_NONE;
     struct error e = ERROR_INIT;
 
     if (d->n_recipients == 0)
@@ -134,6 +134,8 @@ void pipe_deliver(struct service *s, struct delivery *d)
     }
     bool probe = delivery_is_probe(d);
     if (!probe && run(s, d, argv, &output, &e) != OK) {
+        for (size_t i = 0; i < d->n_recipients; i++)
+            command_diagnostic(&d->recipients[i], d->arena, output, &e);
         fail_all(s, d, &e);
         return;
     }

@@ -79,6 +79,7 @@ static void s087_exit_status(void **state)
     expect(OUTCOME_DEFERRED, "4.3.0", "temporary failure");
     run("flags=", "echo nobody here >&2; exit 67", &request);
     expect(OUTCOME_BOUNCED, "5.1.1", "user unknown. Command output: nobody here");
+    assert_string_equal(a.results[0].diagnostic, "x-unix; nobody here");
     run("flags=", "printf 'one\\ntwo\\n'; exit 1", &request);
     expect(OUTCOME_BOUNCED, "5.3.0",
            "Command died with status 1: \"/bin/sh\". Command output: one two");
@@ -88,6 +89,7 @@ static void s087_exit_status(void **state)
     expect(OUTCOME_BOUNCED, "5.3.0", "Command died with signal 9: \"/bin/sh\"");
     run("flags=", "echo 4.2.2 mailbox full; exit 1", &request);
     expect(OUTCOME_DEFERRED, "4.2.2", "mailbox full");
+    assert_string_equal(a.results[0].diagnostic, "x-unix; mailbox full");
     run("flags=", "exec <&-; exit 0", &request); /* does not read its input */
     expect(OUTCOME_RELAYED, "2.0.0", "delivered via filter service");
     assert_non_null(strstr(driver_log(&d), "dsn=5.1.1, status=bounced (user unknown. "));

@@ -248,6 +248,12 @@ static void read_answer(const struct ipc_message *m, struct driver_answer *out)
             copy_text(r->status, sizeof r->status, v.view);
         } else if (r && v.attr == IPC_ATTR_RECIPIENT_TEXT) {
             copy_text(r->text, sizeof r->text, v.view);
+        } else if (r && v.attr == IPC_ATTR_DIAGNOSTIC_TYPE) {
+            copy_text(r->diagnostic, sizeof r->diagnostic, v.view);
+        } else if (r && v.attr == IPC_ATTR_DIAGNOSTIC) {
+            size_t n = strlen(r->diagnostic);
+            snprintf(r->diagnostic + n, sizeof r->diagnostic - n, "; %.*s",
+                     VIEW_FMT(v.view));
         }
     }
 }

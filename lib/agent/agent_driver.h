@@ -43,6 +43,7 @@ struct driver_result {
     enum outcome outcome;
     char status[12];
     char text[1100];
+    char diagnostic[300]; /* "type; text" */
 };
 struct driver_answer {
     size_t n;

@@ -274,3 +274,12 @@ enum result command_run(const struct command *c, struct arena *a, struct view *o
     stream_close(from);
     return result;
 }
+
+void command_diagnostic(struct delivery_recipient *r, struct arena *a, struct view output,
+                        const struct error *e)
+{
+    bool is_coded = dsn_code_length(output) > 0;
+
+    r->diagnostic_type = VIEW("x-unix");
+    r->diagnostic = output.n > 0 && !is_coded ? output : arena_dup(a, view_of(e->text));
+}

@@ -36,6 +36,11 @@ struct command {
 enum result command_run(const struct command *c, struct arena *a, struct view *output,
                         struct error *e) MUST_CHECK;
 
+/* What a report says of a failure E with OUTPUT, as Diagnostic-Code "x-unix": the output,
+ * or what was made of it.  In R, in arena A. */
+void command_diagnostic(struct delivery_recipient *r, struct arena *a, struct view output,
+                        const struct error *e);
+
 /* The environment: MAIL_CONFIG and the like as export_environment has it, PATH, and N
  * pairs of name and value in PAIRS.  In arena A. */
 struct command_variable {
