@@ -61,7 +61,7 @@ static void write_recipient(struct stream *s, uint64_t number)
     struct view before, after, text = view_of(options.recipient);
     if (view_cut(text, '%', &before, &after))
         stream_printf(s, "RCPT TO:<%.*s%llu%.*s>\r\n", VIEW_FMT(before),
-                      (unsigned long long)number, VIEW_FMT(view_from(after, 1)));
+                      (unsigned long long)number, VIEW_FMT(after));
     else
         stream_printf(s, "RCPT TO:<%s>\r\n", options.recipient);
 }

@@ -15,7 +15,7 @@ from harness.instance import Instance  # noqa: E402
 @pytest.fixture
 def place():
     """A short, world-searchable directory: socket names have little room."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="dlg."))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="dil."))
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)

@@ -103,7 +103,7 @@ def sides(tmp_path_factory):
     import pathlib
     import shutil
     import tempfile
-    running, place = {}, pathlib.Path(tempfile.mkdtemp(prefix="dlg."))
+    running, place = {}, pathlib.Path(tempfile.mkdtemp(prefix="dil."))
     place.chmod(0o755)
 
     def get(group):
