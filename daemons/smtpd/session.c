@@ -324,6 +324,7 @@ static void log_disconnect(const struct session *s)
 void session_run(struct session *s)
 {
     s->where = "CONNECT";
+    s->facts.protocol = VIEW("SMTP");
     str_init(&s->helo, 1024);
     transcript_open(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
