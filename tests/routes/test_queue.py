@@ -43,7 +43,9 @@ def wait_arrived(gw, host, count, patience=None):
 
 
 def deferred(gw, qid, count=1):
-    return gw.wait_log(rf"{qid}: to=<.*status=deferred", count)
+    """Wait until COUNT recipients of the message were deferred, and it is put aside."""
+    gw.wait_log(rf"{qid}: to=<.*status=deferred", count)
+    wait_until(lambda: gw.queue_ids()[qid]["queue_name"] == "deferred", "it in deferred")
 
 
 def attempts(gw, qid):
@@ -286,10 +288,9 @@ def test_destination_concurrency(gw, host):
 
 def test_local_concurrency(gw):
     """S092: two deliveries to one user at a time; the third waits, another user does not."""
-    trace = gw.directory / "trace"
+    trace = gw.spool / "trace"
     script = gw.file("deliver", f"#!/bin/sh\necho + >> {trace}.$1\nsleep 0.5\n"
                      f"echo - >> {trace}.$1\ncat > /dev/null\n", mode=0o755)
-    gw.directory.chmod(0o777)
     gw.set(mailbox_command=f"{script} $USER", local_destination_concurrency_limit="2").start()
     for _ in range(5):
         post(gw, recipient=f"{CHRIS}@gw1.maison.mrs")
@@ -297,7 +298,7 @@ def test_local_concurrency(gw):
         post(gw, recipient=f"{LOULOU}@gw1.maison.mrs")
     gw.wait_log(r"status=sent \(delivered to command: ", 5 + (LOULOU != CHRIS))
     running = most = 0
-    for line in (gw.directory / f"trace.{CHRIS}").read_text().split():
+    for line in (gw.spool / f"trace.{CHRIS}").read_text().split():
         running += 1 if line == "+" else -1
         most = max(most, running)
     assert most == 2
