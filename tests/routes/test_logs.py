@@ -1,19 +1,19 @@
 """The log: Postfix's lines, read by tools that know only Postfix; rows of group K."""
 
+import os
 import re
-import shutil
 import subprocess
 import tempfile
 
 import pytest
 
 from harness.instance import Dialogue, wait_until
+from harness.postfix import unpack
 
 from .people import CHRIS, run_as, user_id
 
 STAMP = r"^\w{3} [ \d]\d \d\d:\d\d:\d\d \S+ "
 ISO_STAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:?\d\d \S+ "
-FAIL2BAN_FILTER = "/etc/fail2ban/filter.d/postfix.conf"
 
 
 @pytest.fixture
@@ -130,12 +130,18 @@ def test_hostile_text_stays_on_its_line(gw):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", gw.log())
 
 
-@pytest.mark.skipif(not shutil.which("pflogsumm"), reason="no pflogsumm")
 def test_pflogsumm(gw):
     """S194, S185: pflogsumm counts our day as it counts Postfix's."""
+    package = unpack("pflogsumm", "libdate-calc-perl", "libbit-vector-perl",
+                     "libcarp-clan-perl")
+    if package is None:
+        pytest.skip("the pflogsumm package cannot be downloaded")
     day(gw)
-    done = subprocess.run(["pflogsumm", str(gw.log_file)], capture_output=True, text=True,
-                          timeout=60, check=True)
+    libraries = sorted(str(p) for p in package.glob("usr/lib/*/perl5/*"))
+    done = subprocess.run(["perl", str(package / "usr/sbin/pflogsumm"), str(gw.log_file)],
+                          capture_output=True, text=True, timeout=60, check=True,
+                          env=dict(os.environ, PERL5LIB=":".join(
+                              [str(package / "usr/share/perl5")] + libraries)))
     counts = dict((name, int(number)) for number, name in re.findall(
         r"(?m)^ +(\d+)k? +([a-z][a-z ]+?)(?: +\(.*\))?$", done.stdout.split("Per-")[0]))
     assert counts["received"] == 6
@@ -147,13 +153,20 @@ def test_pflogsumm(gw):
     assert "Relay access denied" in done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("fail2ban-regex"), reason="no fail2ban")
 def test_fail2ban(gw):
     """S185, S206: fail2ban's own filter for Postfix finds the two refusals."""
+    package = unpack("fail2ban")
+    if package is None:
+        pytest.skip("the fail2ban package cannot be downloaded")
     day(gw)
     with tempfile.TemporaryDirectory() as place:
-        done = subprocess.run(["fail2ban-regex", "--print-all-matched", str(gw.log_file),
-                               FAIL2BAN_FILTER + "[mode=aggressive]"], cwd=place,
+        done = subprocess.run(["/usr/bin/python3", str(package / "usr/bin/fail2ban-regex"), "--config",
+                               str(package / "etc/fail2ban"), "--print-all-matched",
+                               str(gw.log_file),
+                               str(package / "etc/fail2ban/filter.d/postfix.conf")
+                               + "[mode=aggressive]"], cwd=place,
+                              env=dict(os.environ, PYTHONPATH=str(
+                                  package / "usr/lib/python3/dist-packages")),
                               capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"Failregex: (\d+) total", done.stdout)[1]) >= 2, done.stdout
