@@ -18,11 +18,16 @@ import pytest
 from harness.instance import PATIENCE, STAGE, Dialogue, Instance, wait_until
 from testnet.internet import UNKNOWN_SENDER, Internet
 
-from .people import (ALIASES, CHRIS, IS_ROOT, as_user, environment_of, run_as, setgid_stage,
+from .people import (ALIASES, CHRIS, IS_ROOT, LOULOU, as_user, environment_of, run_as, setgid_stage,
                      user_id)
 
 LAN_CLIENT = "127.10.0.10"
 OUTSIDER = "127.10.0.250"
+
+# mail(1), as far as it is there, and what it calls its way to sendmail.
+MAILERS = [pytest.param(name, setting, id=name,
+                        marks=pytest.mark.skipif(not shutil.which(name), reason=f"no {name}"))
+           for name, setting in (("bsd-mailx", "sendmail"), ("s-nail", "mta"))]
 
 
 class Walk:
@@ -173,39 +178,39 @@ class TestLocalMail:
         assert re.search(r"\nFrom: .*root@gw1\.maison\.mrs", head)
         walk.gw.wait_log(LOCAL_LINE.format(to=rf"{CHRIS}@gw1\.maison\.mrs", orig=CHRIS))
 
-    @pytest.mark.skipif(not shutil.which("bsd-mailx"), reason="no BSD mail")
-    def test_07_mail_interactive(self, walk, tmp_path):
+    @pytest.mark.parametrize("mail, setting", MAILERS)
+    def test_07_mail_interactive(self, walk, mail, setting):
         """S175: mail root; Subject: test interne; coucou; a dot; Cc: empty."""
-        settings = walk.gw.file("mailrc", f"set ask\nset askcc\nset dot\n"
-                                f"set sendmail={walk.stage}/bin/sendmail\n")
-        command = as_user(CHRIS, walk.gw, shutil.which("bsd-mailx"), "root")
+        settings = walk.gw.file("mailrc", "set ask\nset askcc\nset askatend\nset dot\n"
+                                f"set {setting}={walk.stage}/bin/sendmail\n")
+        command = as_user(CHRIS, walk.gw, shutil.which(mail), "root")
         environment = dict(environment_of(CHRIS, walk.gw), MAILRC=str(settings), TERM="dumb")
         pid, terminal = pty.fork()
         if pid == 0:
             os.execvpe(command[0], command, environment)
-        shown = b""
-        for prompt, answer in ((b"Subject:", b"au clavier\n"), (b"au clavier", b"coucou\n.\n"),
-                               (b"Cc:", b"\n")):
-            while prompt not in shown:
+        subject, shown = f"au clavier de {mail}", b""
+        for prompt, answer in (("Subject:", f"{subject}\n"), (subject, "coucou\n.\n"),
+                               ("Cc:", "\n")):
+            while prompt.encode() not in shown:
                 assert select.select([terminal], [], [], PATIENCE)[0], shown
                 shown += os.read(terminal, 4096)
-            shown = shown[shown.index(prompt) + len(prompt):]
-            os.write(terminal, answer)
+            shown = shown[shown.index(prompt.encode()) + len(prompt):]
+            os.write(terminal, answer.encode())
         assert os.waitpid(pid, 0)[1] == 0
         os.close(terminal)
-        assert "coucou" in walk.find("au clavier")
+        assert "coucou" in walk.find(subject)
 
-    @pytest.mark.skipif(not shutil.which("bsd-mailx"), reason="no BSD mail")
-    def test_08_mail_from_a_script(self, walk):
+    @pytest.mark.parametrize("mail, setting", MAILERS)
+    def test_08_mail_from_a_script(self, walk, mail, setting):
         """S177, S176: mail -s "$sujet" $adresse; mail(1) then lists and shows it."""
-        settings = walk.gw.file("mailrc", f"set sendmail={walk.stage}/bin/sendmail\n")
-        mail = shutil.which("bsd-mailx")
-        run_as(CHRIS, walk.gw, mail, "-s", "du script", CHRIS, stdin="l'adresse a change\n",
-               env={"MAILRC": str(settings)}, stage=walk.stage)
-        walk.find("du script")
+        settings = walk.gw.file("mailrc", f"set {setting}={walk.stage}/bin/sendmail\n")
+        mail = shutil.which(mail)
+        run_as(CHRIS, walk.gw, mail, "-s", f"du script de {setting}", CHRIS,
+               stdin="l'adresse a change\n", env={"MAILRC": str(settings)}, stage=walk.stage)
+        walk.find(f"du script de {setting}")
         done = run_as("root" if IS_ROOT else CHRIS, walk.gw, mail, "-n", "-f",
                       walk.gw.spool / CHRIS, stdin="x\n", env={"MAILRC": "/dev/null"})
-        assert "du script" in done.stdout
+        assert f"du script de {setting}" in done.stdout
 
 
 class TestByHand:
@@ -433,7 +438,45 @@ class TestTables:
                                 f"Subject: pour {name}\n\nx\n")
             assert f"\nX-Original-To: {name}@gw1.maison.mrs\n" in walk.find(f"pour {name}")
 
-    def test_43_mydestination(self, walk):
+    def test_43_other_aliases(self, walk):
+        """S274, S275, S276: a list of users, a program, :include: and a file."""
+        script = walk.gw.file("script", f"#!/bin/sh\ncat > {walk.gw.spool}/du-script\n", 0o755)
+        people = walk.gw.file("fidele", f"{CHRIS}\n# un commentaire\n{LOULOU}@gw1.maison.mrs\n")
+        path = walk.gw.table("aliases", ALIASES + f"castorj: {CHRIS}, {LOULOU}, root\n"
+                             f"toto: \"|{script}\"\nliste: :include:{people}\n"
+                             f"dossier: {walk.gw.spool}/dossier\n")
+        walk.configure(alias_maps=path)
+        for name in ("castorj", "toto", "liste", "dossier"):
+            walk.mail(name, f"pour {name}")
+        for name in ("castorj", "liste"):
+            walk.find(f"pour {name}")
+            walk.find(f"pour {name}", user=LOULOU)
+        for name, file in (("toto", "du-script"), ("dossier", "dossier")):
+            wait_until(lambda f=file, n=name: f"\nSubject: pour {n}\n" in walk.gw.mbox(f).decode(),
+                       f"what came for {name}")
+        walk.gw.wait_log(r"to=<toto@gw1\.maison\.mrs>, orig_to=<toto>, relay=local, .*"
+                         rf"status=sent \(delivered to command: {script}\)")
+        walk.gw.wait_log(r"to=<dossier@gw1\.maison\.mrs>, .*status=sent "
+                         rf"\(delivered to file: {walk.gw.spool}/dossier\)")
+        time.sleep(0.2)  # castorj names chris twice, by root too: one copy
+        assert walk.gw.mbox(CHRIS).count(b"\nSubject: pour castorj\n") == 1
+
+    def test_44_forward(self, walk):
+        """S277: chris has a .forward: to himself, and to another."""
+        homes = walk.gw.directory / "homes"
+        homes.mkdir()
+        forward = homes / f"{CHRIS}.forward"
+        forward.write_text(f"\\{CHRIS}, eme13@enprovence.com\n")
+        shutil.chown(forward, CHRIS)
+        walk.configure(forward_path=f"{homes}/$user.forward")
+        walk.mail(CHRIS, "suivez")
+        walk.find("suivez")
+        message = walk.outside("mail.monaco.net", "suivez")
+        assert message.recipients == ["eme13@enprovence.com"]
+        assert message.header("Delivered-To") == [f"{CHRIS}@gw1.maison.mrs"]
+        walk.configure(forward_path="")
+
+    def test_45_mydestination(self, walk):
         """S123, S124, S295: chris@maison.mrs and chris@gw1.maison.mrs are one mailbox."""
         walk.configure(mydestination="gw1.maison.mrs, localhost.maison.mrs, maison.mrs",
                        myorigin="gw1.maison.mrs")
@@ -446,13 +489,13 @@ class TestTables:
             code, text = client.rcpt(f"{CHRIS}@ailleurs.maison.mrs")
             assert code == 554 and b"Relay access denied" in text
 
-    def test_44_myorigin_domain(self, walk):
+    def test_46_myorigin_domain(self, walk):
         """S295, S126: mail is from chris@maison.mrs when myorigin is $mydomain."""
         walk.configure(sender_canonical_maps="", myorigin="$mydomain")
         walk.mail(CHRIS, "du domaine")
         assert walk.find("du domaine").startswith(f"From {CHRIS}@maison.mrs ")
 
-    def test_45_generic(self, walk):
+    def test_47_generic(self, walk):
         """S293: outside mail has the public address, inside mail keeps the private one."""
         table = walk.gw.table("generic", f"{CHRIS}@maison.mrs christian.caleca@wanadoo.fr\n")
         walk.configure(smtp_generic_maps=table)
@@ -467,7 +510,7 @@ class TestTables:
         assert text.startswith(f"From {CHRIS}@maison.mrs ")
         assert f"\nFrom: Chris <{CHRIS}@maison.mrs>\n" in text
 
-    def test_46_hide_own_hop(self, walk):
+    def test_48_hide_own_hop(self, walk):
         """S294: the LAN hop is taken out of outgoing mail only."""
         path = walk.gw.file("smtp_header_checks",
                             r"/^Received: from \S+ \(\S+ \[127\.10\.0\.10\]\)/ IGNORE" "\n")
