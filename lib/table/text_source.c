@@ -69,7 +69,7 @@ static bool needs_quotes(struct view name)
 /* The name of an alias in the form that look-ups use: quoted when it must be. */
 static struct view alias_key(struct source *s, struct view name)
 {
-    struct view inner = name;
+    struct view inner;
 
     if (name.n < 2 || name.p[0] != '"' || name.p[name.n - 1] != '"')
         return name;
