@@ -25,8 +25,7 @@ struct agent_link {
     struct transport *t; /* NULL: forgotten */
     struct ipc *ipc;
     bool is_closing; /* sends nothing more */
-    bool has_answered;
-    unsigned users; /* the reader, and fibers inside ipc_send */
+    unsigned users;  /* the reader, and fibers inside ipc_send */
     struct in_flight {
         struct entry *entry;
         uint32_t generation;
@@ -157,7 +156,6 @@ static bool take_message(struct agent_link *l, struct ipc_message *m)
         return false;
     }
     transport_resume(l->t);
-    l->has_answered = true;
     if (!result_take(l->t->q, x, m))
         return true;
     slot_give(l, tag);

@@ -91,7 +91,7 @@ static void take_file(struct qmgr *q, enum queue_name where, const struct found_
     if (m == NULL)
         m = message_new(q, id);
     m->has_file = true;
-    m->where = where;
+    m->where = (uint8_t)where;
     m->maybe_tried = true;
     if (due > now + q->set.retry.maximal)
         due = now + q->set.retry.maximal;

@@ -226,7 +226,7 @@ static void settle(struct qmgr *q, struct park_job *job)
     struct message *m = job->m;
     if (!job->good)
         return;
-    m->where = job->where;
+    m->where = (uint8_t)job->where;
     m->has_file = true;
     if (job->has_file && !job->marks_are_new)
         return;

@@ -56,7 +56,7 @@ static bool find_route(struct qmgr *q, struct work *w, size_t i, struct view add
 {
     const struct envelope *env = &w->image.envelope;
     struct error e = ERROR_INIT;
-    struct resolved d;
+    struct resolved d = {.class = CLASS_LOCAL};
     struct route *r = &w->routes[i];
     if (env->flags & MESSAGE_PROBE && q->active_probes > q->set.probe_limit) {
         result_local(q, w, i, false, VIEW("4.3.3"), "Too many verification requests");

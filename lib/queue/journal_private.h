@@ -91,6 +91,19 @@ struct journal {
     struct journal_counts counts;
 };
 
+/* journal.c */
+/* Room for EXTRA more bytes in B. */
+char *journal_batch_reserve(struct journal_batch *b, size_t extra);
+/* Start a record in B; the place of its payload of LENGTH bytes. */
+char *journal_put_record(struct journal_batch *b, enum journal_type type, struct view id,
+                         size_t length);
+void journal_hold_segment(struct journal_hold *hold, struct journal_segment *s);
+/* A batch is on disk: perhaps the one with a higher ceiling of serial numbers. */
+void journal_serial_flushed(struct journal *j);
+
+/* journal_flush.c: the fiber that writes batches */
+void journal_flusher(void *arg);
+
 /* journal_segment.c */
 uint64_t journal_round(uint64_t n);
 /* Create and fill a new segment; blocks.  NULL with *E. */

@@ -78,10 +78,11 @@ struct question {
     enum queue_request request;
     const struct queue_selection *selection;
     struct view id;
-    uint64_t *count;
-    int *fd;
-    char *queue_name;
-    struct error *e;
+    /* The answer. */
+    uint64_t count;
+    int fd;
+    char queue_name[16];
+    struct error error;
     enum result result;
 };
 
@@ -113,21 +114,21 @@ static enum result take_answer(struct question *q, struct ipc_message *m)
         struct view code = ipc_get_view(m, IPC_ATTR_STATUS);
         struct view text = ipc_get_view(m, IPC_ATTR_TEXT);
         snprintf(status, sizeof status, "%.*s", VIEW_FMT(code));
-        error_set(q->e, status, "%.*s", VIEW_FMT(text));
+        error_set(&q->error, status, "%.*s", VIEW_FMT(text));
         return status[0] == '5' ? PERMFAIL : TEMPFAIL;
     }
     if (type != q->answer) {
-        error_set(q->e, "4.3.0", "queue manager: unexpected answer %s",
+        error_set(&q->error, "4.3.0", "queue manager: unexpected answer %s",
                   ipc_type_name(type));
         return TEMPFAIL;
     }
-    if (q->count)
-        *q->count = ipc_get_u64(m, IPC_ATTR_COUNT, 0);
-    if (q->fd)
-        *q->fd = ipc_take_fd(m, 0);
-    if (q->queue_name)
-        snprintf(q->queue_name, 16, "%.*s",
+    if (type != IPC_QUEUE_READ_IS)
+        q->count = ipc_get_u64(m, IPC_ATTR_COUNT, 0);
+    else
+        snprintf(q->queue_name, sizeof q->queue_name, "%.*s",
                  VIEW_FMT(ipc_get_view(m, IPC_ATTR_QUEUE_NAME)));
+    if (type != IPC_COUNT_IS)
+        q->fd = ipc_take_fd(m, 0);
     return OK;
 }
 
@@ -138,9 +139,9 @@ static enum result ask_on(int fd, struct question *q)
     struct ipc_message *m = question_message(q, a);
     int64_t deadline = clock_in(ANSWER_TIMEOUT);
     enum result result = TEMPFAIL;
-    if (ipc_send(c, m, deadline, q->e)) {
+    if (ipc_send(c, m, deadline, &q->error)) {
         do /* the state of the queue is for submitters */
-            m = ipc_receive(c, a, deadline, q->e);
+            m = ipc_receive(c, a, deadline, &q->error);
         while (m && ipc_message_type(m) == IPC_QUEUE_STATE);
         if (m) {
             result = take_answer(q, m);
@@ -157,14 +158,14 @@ static enum result ask_on(int fd, struct question *q)
 static enum result ask_offline(struct question *q)
 {
     if (q->type == IPC_QUEUE_LIST)
-        return queue_offline_list(q->conf, q->fd, q->count, q->e);
+        return queue_offline_list(q->conf, &q->fd, &q->count, &q->error);
     if (q->type == IPC_QUEUE_READ)
-        return queue_offline_read(q->conf, q->id, q->fd, q->queue_name, q->e);
+        return queue_offline_read(q->conf, q->id, &q->fd, q->queue_name, &q->error);
     if (q->request == QUEUE_FLUSH) {
-        error_set(q->e, "4.3.0", "mail system is down");
+        error_set(&q->error, "4.3.0", "mail system is down");
         return TEMPFAIL;
     }
-    return queue_offline_control(q->conf, q->request, q->selection, q->count, q->e);
+    return queue_offline_control(q->conf, q->request, q->selection, &q->count, &q->error);
 }
 
 /* --- both --- */
@@ -180,13 +181,13 @@ static void ask(void *arg)
                                   conf_view(q->conf, P_queue_service_name), path) != NULL;
     memory_free(name);
     if (!has_path) {
-        error_set(q->e, "4.3.5", "queue_directory: name too long for a socket");
+        error_set(&q->error, "4.3.5", "queue_directory: name too long for a socket");
         q->result = TEMPFAIL;
         return;
     }
     errno = 0;
-    int fd = dial_seqpacket(path, clock_in(DIAL_TIMEOUT), q->e);
-    int failed = q->e->saved_errno;
+    int fd = dial_seqpacket(path, clock_in(DIAL_TIMEOUT), &q->error);
+    int failed = q->error.saved_errno;
     if (fd >= 0)
         q->result = ask_on(fd, q);
     else if (failed == ENOENT || failed == ECONNREFUSED)
@@ -210,11 +211,10 @@ static void run_call(fiber_fn *fn, void *arg)
 
 static enum result question_ask(struct question *q, struct error *e)
 {
-    struct error local = ERROR_INIT;
-    q->e = &local;
+    q->fd = -1;
     run_call(ask, q);
     if (q->result != OK && e)
-        *e = local;
+        *e = q->error;
     return q->result;
 }
 
@@ -226,40 +226,36 @@ enum result queue_admin_control(const struct conf *c, enum queue_request request
                          .type = IPC_QUEUE_CONTROL,
                          .answer = IPC_COUNT_IS,
                          .request = request,
-                         .selection = selection,
-                         .count = count};
-    *count = 0;
-    return question_ask(&q, e);
+                         .selection = selection};
+    enum result result = question_ask(&q, e);
+    *count = q.count;
+    return result;
 }
 
 enum result queue_admin_list(const struct conf *c, int *fd, uint64_t *count,
                              struct error *e)
 {
-    struct question q = {.conf = c,
-                         .type = IPC_QUEUE_LIST,
-                         .answer = IPC_QUEUE_LIST_IS,
-                         .count = count,
-                         .fd = fd};
-    *fd = -1;
-    return question_ask(&q, e);
+    struct question q = {.conf = c, .type = IPC_QUEUE_LIST, .answer = IPC_QUEUE_LIST_IS};
+    enum result result = question_ask(&q, e);
+    *fd = q.fd;
+    *count = q.count;
+    return result;
 }
 
 enum result queue_admin_read(const struct conf *c, struct view id, int *fd,
                              char queue_name[16], struct error *e)
 {
-    struct question q = {.conf = c,
-                         .type = IPC_QUEUE_READ,
-                         .answer = IPC_QUEUE_READ_IS,
-                         .id = id,
-                         .fd = fd,
-                         .queue_name = queue_name};
-    *fd = -1;
-    return question_ask(&q, e);
+    struct question q = {
+        .conf = c, .type = IPC_QUEUE_READ, .answer = IPC_QUEUE_READ_IS, .id = id};
+    enum result result = question_ask(&q, e);
+    *fd = q.fd;
+    memcpy(queue_name, q.queue_name, sizeof q.queue_name);
+    return result;
 }
 
 struct repair_call {
     const struct conf *conf;
-    uint64_t *repaired;
+    uint64_t repaired;
     struct error *e;
     enum result result;
 };
@@ -268,17 +264,17 @@ static void repair(void *arg)
 {
     struct repair_call *r = arg;
     bool in_use;
-    *r->repaired = 0;
     r->result = TEMPFAIL;
     if (queue_offline_is_free(r->conf, &in_use, r->e))
-        r->result = queue_offline_repair(r->conf, r->repaired, r->e);
+        r->result = queue_offline_repair(r->conf, &r->repaired, r->e);
     else if (in_use)
         r->result = OK; /* qmgr keeps its own house */
 }
 
 enum result queue_admin_repair(const struct conf *c, uint64_t *repaired, struct error *e)
 {
-    struct repair_call r = {.conf = c, .repaired = repaired, .e = e};
+    struct repair_call r = {.conf = c, .e = e};
     run_call(repair, &r);
+    *repaired = r.repaired;
     return r.result;
 }

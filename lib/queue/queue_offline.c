@@ -1,10 +1,10 @@
 /* queue_offline - queue_admin's work while no qmgr runs */
-#include "queue/queue_offline.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "queue/journal.h"
 #include "queue/queue_list.h"
+#include "queue/queue_offline_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,29 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A message that lives in the journal. */
-struct journaled {
-    struct list_link link;
-    struct queue_id id;
-    struct journal_hold hold;
-    uint32_t *marks;
-    size_t n_marks;
-};
-
-struct offline {
-    bool was_root;
-    struct queue_dir dir;
-    int lock;
-    struct journal *journal;
-    struct list live;        /* of journaled */
-    struct hash *file_marks; /* by ID: journaled with marks for a queue file */
-};
-
 /* --- opening --- */
 
 static void found(const struct journal_found *f, void *arg)
 {
-    struct offline *o = arg;
+    struct queue_offline *o = arg;
     if (f->is_done) { /* its file was to go */
         for (int q = 0; q < QUEUE_NAMES; q++)
             (void)queue_dir_unlink(&o->dir, (enum queue_name)q, f->id);
@@ -61,7 +43,8 @@ static void flushed(uint64_t ticket, bool good, const struct error *e, void *arg
 
 /* The super-user acts as the owner of the queue, so that what is written stays the
  * owner's. */
-static bool become_owner(struct offline *o, const struct conf *c, struct error *e)
+bool queue_offline_become_owner(struct queue_offline *o, const struct conf *c,
+                                struct error *e)
 {
     struct view directory = conf_queue_directory(c);
     struct stat st;
@@ -80,18 +63,18 @@ static bool become_owner(struct offline *o, const struct conf *c, struct error *
     return good;
 }
 
-static void become_root(const struct offline *o)
+void queue_offline_become_root(const struct queue_offline *o)
 {
     if (o->was_root && (seteuid(0) < 0 || setegid(getgid()) < 0))
         log_fatal("cannot become the super-user again");
 }
 
-static bool offline_open(struct offline *o, const struct conf *c, struct error *e)
+bool queue_offline_open(struct queue_offline *o, const struct conf *c, struct error *e)
 {
-    *o = (struct offline){.lock = -1, .dir = {.fd = -1}};
+    *o = (struct queue_offline){.lock = -1, .dir = {.fd = -1}};
     list_init(&o->live);
     o->file_marks = hash_new();
-    if (!become_owner(o, c, e))
+    if (!queue_offline_become_owner(o, c, e))
         return false;
     if (!queue_dir_open(&o->dir, c, e))
         return false;
@@ -120,7 +103,7 @@ static void journaled_free(void *p)
     memory_free(m);
 }
 
-static void offline_close(struct offline *o)
+void queue_offline_close(struct queue_offline *o)
 {
     if (o->journal)
         journal_close(o->journal);
@@ -130,7 +113,7 @@ static void offline_close(struct offline *o)
     if (o->lock >= 0)
         close(o->lock);
     queue_dir_close(&o->dir);
-    become_root(o);
+    queue_offline_become_root(o);
 }
 
 /* --- one message --- */
@@ -193,7 +176,7 @@ static bool set_mark(const struct queue_dir *d, enum queue_name q, struct view i
     return good;
 }
 
-static bool change_file(struct offline *o, enum queue_name q, struct view id,
+static bool change_file(struct queue_offline *o, enum queue_name q, struct view id,
                         const struct change *c)
 {
     if (c->is_delete) {
@@ -211,7 +194,7 @@ static bool change_file(struct offline *o, enum queue_name q, struct view id,
            queue_dir_set_time(&o->dir, c->moves ? c->to : q, id, clock_wall());
 }
 
-static bool change_journaled(struct offline *o, struct journaled *m,
+static bool change_journaled(struct queue_offline *o, struct journaled *m,
                              const struct change *c)
 {
     struct view id = queue_id_view(&m->id);
@@ -245,7 +228,7 @@ static bool change_journaled(struct offline *o, struct journaled *m,
 /* --- control --- */
 
 struct control {
-    struct offline *o;
+    struct queue_offline *o;
     enum queue_request request;
     const struct queue_selection *selection;
     uint64_t count;
@@ -345,15 +328,15 @@ enum result queue_offline_control(const struct conf *conf, enum queue_request re
                                   const struct queue_selection *selection,
                                   uint64_t *count, struct error *e)
 {
-    struct offline o;
+    struct queue_offline o;
     struct control c = {.o = &o, .request = request, .selection = selection};
     list_init(&c.chosen);
-    bool good = offline_open(&o, conf, e);
+    bool good = queue_offline_open(&o, conf, e);
     if (good) {
         control_files(&c);
         control_journal(&c);
     }
-    offline_close(&o);
+    queue_offline_close(&o);
     *count = c.count;
     return good ? OK : TEMPFAIL;
 }
@@ -373,7 +356,7 @@ static bool list_entry(const struct queue_dir_entry *entry, void *arg)
     return true;
 }
 
-static bool write_list(struct offline *o, int *fd, uint64_t *count, struct error *e)
+static bool write_list(struct queue_offline *o, int *fd, uint64_t *count, struct error *e)
 {
     struct queue_list list;
     if (!queue_list_open(&list, &o->dir, e))
@@ -394,13 +377,13 @@ static bool write_list(struct offline *o, int *fd, uint64_t *count, struct error
 enum result queue_offline_list(const struct conf *c, int *fd, uint64_t *count,
                                struct error *e)
 {
-    struct offline o;
-    bool good = offline_open(&o, c, e) && write_list(&o, fd, count, e);
-    offline_close(&o);
+    struct queue_offline o;
+    bool good = queue_offline_open(&o, c, e) && write_list(&o, fd, count, e);
+    queue_offline_close(&o);
     return good ? OK : TEMPFAIL;
 }
 
-static int find_message(struct offline *o, struct view id, char queue_name[16],
+static int find_message(struct queue_offline *o, struct view id, char queue_name[16],
                         struct error *e)
 {
     LIST_FOR_EACH (struct journaled, m, &o->live, link) {
@@ -424,90 +407,11 @@ static int find_message(struct offline *o, struct view id, char queue_name[16],
 enum result queue_offline_read(const struct conf *c, struct view id, int *fd,
                                char queue_name[16], struct error *e)
 {
-    struct offline o;
-    bool is_open = offline_open(&o, c, e);
+    struct queue_offline o;
+    bool is_open = queue_offline_open(&o, c, e);
     *fd = is_open ? find_message(&o, id, queue_name, e) : -1;
-    offline_close(&o);
+    queue_offline_close(&o);
     if (*fd >= 0)
         return OK;
     return is_open ? PERMFAIL : TEMPFAIL;
-}
-
-/* --- repair --- */
-
-struct repair {
-    struct offline *o;
-    enum queue_name q;
-    uint64_t count;
-};
-
-static bool is_readable(const struct queue_dir *d, const char *path)
-{
-    struct arena *a = arena_new();
-    struct queue_message m;
-    struct stat st;
-    int fd = openat(d->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    bool good = fd >= 0 && fstat(fd, &st) == 0 &&
-                queue_file_read(a, fd, 0, (uint64_t)st.st_size, &m, NULL) != PERMFAIL;
-    if (fd >= 0)
-        close(fd);
-    arena_free(a);
-    return good;
-}
-
-static bool repair_entry(const struct queue_dir_entry *entry, void *arg)
-{
-    struct repair *r = arg;
-    const struct queue_dir *d = &r->o->dir;
-    if (r->q == QUEUE_NAME_DEFER) { /* reasons without a message */
-        bool has_message = false;
-        for (int q = 0; q < QUEUE_NAME_MESSAGES; q++)
-            has_message |= queue_dir_exists(d, (enum queue_name)q, entry->id);
-        if (!has_message)
-            r->count += unlinkat(d->fd, entry->path, 0) == 0;
-        else if (entry->misplaced)
-            r->count += queue_dir_replace(d, entry->path, r->q, entry->id);
-        return true;
-    }
-    if (!is_readable(d, entry->path)) {
-        log_warning("%s: not a valid message, moved to corrupt", entry->path);
-        r->count += queue_dir_replace(d, entry->path, QUEUE_NAME_CORRUPT, entry->id);
-    } else if (entry->misplaced) {
-        r->count += queue_dir_replace(d, entry->path, r->q, entry->id);
-    }
-    return true;
-}
-
-bool queue_offline_is_free(const struct conf *c, bool *in_use, struct error *e)
-{
-    struct offline o = {.dir = {.fd = -1}};
-    *in_use = false;
-    int lock = -1;
-    if (become_owner(&o, c, e) && queue_dir_open(&o.dir, c, e)) {
-        lock = queue_dir_lock(&o.dir, e);
-        *in_use = lock < 0 && errno == EWOULDBLOCK;
-    }
-    if (lock >= 0)
-        close(lock);
-    queue_dir_close(&o.dir);
-    become_root(&o);
-    return lock >= 0;
-}
-
-enum result queue_offline_repair(const struct conf *c, uint64_t *repaired,
-                                 struct error *e)
-{
-    static const enum queue_name order[] = {QUEUE_NAME_INCOMING, QUEUE_NAME_ACTIVE,
-                                            QUEUE_NAME_DEFERRED, QUEUE_NAME_HOLD,
-                                            QUEUE_NAME_DEFER};
-    struct offline o;
-    struct repair r = {.o = &o};
-    bool good = offline_open(&o, c, e);
-    for (size_t i = 0; good && i < sizeof order / sizeof order[0]; i++) {
-        r.q = order[i];
-        (void)queue_dir_walk(&o.dir, r.q, repair_entry, &r, NULL);
-    }
-    offline_close(&o);
-    *repaired = r.count;
-    return good ? OK : TEMPFAIL;
 }
