@@ -13,7 +13,7 @@ static bool ready_for_content(struct session *s)
         reply_error(s, "503 5.5.1 Error: need RCPT command");
         return false;
     }
-    if (t->chunking) {
+    if (transaction_has_chunks(t)) {
         reply_error(s, "503 5.5.1 Error: DATA after BDAT");
         return false;
     }

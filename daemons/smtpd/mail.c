@@ -83,6 +83,8 @@ static bool take_parameter(struct session *s, struct mail_parameters *m,
         m->flags |= MESSAGE_SMTPUTF8;
         return true;
     }
+    if (view_eq_case(p->name, VIEW("AUTH")) && p->has_value)
+        return true; /* RFC 4954 5: we trust no one in this, and may leave it out */
     bool ret = view_eq_case(p->name, VIEW("RET"));
     if ((ret || view_eq_case(p->name, VIEW("ENVID"))) && p->has_value) {
         if (!dsn) {
@@ -99,20 +101,17 @@ static bool take_parameters(struct session *s, struct mail_parameters *m,
                             struct view rest)
 {
     struct smtp_parameter p;
-    for (;;) {
-        switch (smtp_parameter_next(&rest, conf_bool(s->server->conf, P_smtputf8_enable),
-                                    &p)) {
-        case SMTP_PARAMETER_END:
-            return true;
-        case SMTP_PARAMETER_BAD:
-            reply_error(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
+    enum smtp_parameter_state state;
+    struct view before = rest;
+    bool utf8 = conf_bool(s->server->conf, P_smtputf8_enable);
+    while ((state = smtp_parameter_next(&rest, utf8, &p)) == SMTP_PARAMETER_OK) {
+        if (!take_parameter(s, m, &p))
             return false;
-        case SMTP_PARAMETER_OK:
-        default:
-            if (!take_parameter(s, m, &p))
-                return false;
-        }
+        before = rest;
     }
+    if (state == SMTP_PARAMETER_BAD)
+        reply_malformed(s, before);
+    return state == SMTP_PARAMETER_END;
 }
 
 /* SIZE= against the limit, and against what the queue's disk has left. */
@@ -154,8 +153,7 @@ static bool may_begin(struct session *s)
         log_info("%.*s didn't use HELO protocol", VIEW_FMT(s->facts.client_display));
     }
     if (s->transaction) {
-        reply_error(s, s->transaction->chunking ? "503 5.5.1 Error: MAIL after BDAT"
-                                                : "503 5.5.1 Error: nested MAIL command");
+        reply_error(s, "503 5.5.1 Error: nested MAIL command");
         return false;
     }
     return true;

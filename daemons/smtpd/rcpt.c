@@ -26,7 +26,7 @@ static bool parse_notify(struct view value, unsigned *notify)
             if (view_eq_case(word, view_of(words[i].name)))
                 bit = words[i].bit;
         }
-        if (bit == 0 || *notify & bit)
+        if (bit == 0)
             return false;
         *notify |= bit;
     }
@@ -75,15 +75,16 @@ static bool take_parameters(struct session *s, struct rcpt_parameters *r,
 {
     struct smtp_parameter p;
     enum smtp_parameter_state state;
+    struct view before = rest;
     bool utf8 = s->transaction->envelope.flags & MESSAGE_SMTPUTF8;
     while ((state = smtp_parameter_next(&rest, utf8, &p)) == SMTP_PARAMETER_OK) {
         if (!take_parameter(s, r, &p))
             return false;
+        before = rest;
     }
-    if (state == SMTP_PARAMETER_END)
-        return true;
-    reply_error(s, "501 5.5.4 Syntax: RCPT TO:<address>");
-    return false;
+    if (state == SMTP_PARAMETER_BAD)
+        reply_malformed(s, before);
+    return state == SMTP_PARAMETER_END;
 }
 
 /* smtpd_recipient_limit, with some tolerance before it counts as an error. */
@@ -109,7 +110,7 @@ bool verb_rcpt(struct session *s, const struct command *c)
         reply_error(s, "503 5.5.1 Error: need MAIL command");
         return false;
     }
-    if (t->chunking) {
+    if (transaction_has_chunks(t)) {
         reply_error(s, "503 5.5.1 Error: RCPT after BDAT");
         return false;
     }

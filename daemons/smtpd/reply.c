@@ -112,3 +112,10 @@ void reply_unsupported(struct session *s, const struct smtp_parameter *p)
     reply_error(s, "555 5.5.4 Unsupported option: %.*s%s%.*s", VIEW_FMT(p->name),
                 p->has_value ? "=" : "", VIEW_FMT(p->value));
 }
+
+void reply_malformed(struct session *s, struct view rest)
+{
+    struct view word = VIEW_NONE;
+    (void)smtp_command_argument(&rest, &word);
+    reply_error(s, "555 5.5.4 Unsupported option: %.*s", VIEW_FMT(word));
+}

@@ -111,6 +111,8 @@ void reply_error_about(struct session *s, unsigned notice, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* 555: a parameter of MAIL or RCPT that is not known or not offered. */
 void reply_unsupported(struct session *s, const struct smtp_parameter *p);
+/* The same for the first word of REST, which has not the form of a parameter. */
+void reply_malformed(struct session *s, struct view rest);
 /* The refusal that OUTCOME tells; 421 and 521 end the session. */
 void reply_refusal(struct session *s, const struct access_outcome *outcome);
 

@@ -241,15 +241,13 @@ static void test_parameter_errors(void **state)
         {"MAIL FROM:<a@b.c> ENVID=", "501 5.5.4 Bad ENVID parameter syntax\n"},
         {"MAIL FROM:<a@b.c> ENVID=a+zz", "501 5.5.4 Bad ENVID parameter syntax\n"},
         {"MAIL FROM:<a@b.c> FOO", "555 5.5.4 Unsupported option: FOO\n"},
-        {"MAIL FROM:<a@b.c> =x", "501 5.5.4 Syntax: MAIL FROM:<address>\n"},
+        {"MAIL FROM:<a@b.c> =x", "555 5.5.4 Unsupported option: =x\n"},
         {"MAIL FROM:<a@b", "501 5.5.4 Syntax: MAIL FROM:<address>\n"},
         {"MAIL", "501 5.5.4 Syntax: MAIL FROM:<address>\n"},
         {"MAIL FROM:<a b@c>", "501 5.1.7 Bad sender address syntax\n"},
         {"MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f> NOTIFY=",
          "250 2.1.0 Ok\n501 5.5.4 Error: Bad NOTIFY parameter syntax\n"},
         {"MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f> NOTIFY=NEVER,DELAY",
-         "250 2.1.0 Ok\n501 5.5.4 Error: Bad NOTIFY parameter syntax\n"},
-        {"MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f> NOTIFY=DELAY,DELAY",
          "250 2.1.0 Ok\n501 5.5.4 Error: Bad NOTIFY parameter syntax\n"},
         {"MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f> ORCPT=x",
          "250 2.1.0 Ok\n501 5.5.4 Error: Bad ORCPT parameter syntax\n"},
@@ -463,9 +461,10 @@ static void test_bdat_stays_in_step(void **state)
                    "551 5.0.0 Discarded 0 bytes after earlier error\n250 2.1.0 Ok\n");
     expect("", START "BDAT 0 LAST\n", 0, STARTED "250 2.0.0 Ok: 0 bytes: queued\n");
     expect("", START "BDAT 6\nNOOP\nDATA\nRCPT TO:<g@h.i>\nMAIL FROM:<a@b.c>\nRSET\n", 0,
-           STARTED "250 2.0.0 Ok: 6 bytes\n503 5.5.1 Error: DATA after BDAT\n"
-                   "503 5.5.1 Error: RCPT after BDAT\n503 5.5.1 Error: MAIL after BDAT\n"
-                   "250 2.0.0 Ok\n");
+           STARTED
+           "250 2.0.0 Ok: 6 bytes\n503 5.5.1 Error: DATA after BDAT\n"
+           "503 5.5.1 Error: RCPT after BDAT\n503 5.5.1 Error: nested MAIL command\n"
+           "250 2.0.0 Ok\n");
     expect("", START "BDAT\nNOOP\n", 0, STARTED "521 5.5.4 Syntax: BDAT count [LAST]\n");
     assert_logged("NOQUEUE: malformed BDAT command syntax from localhost[127.0.0.1]: \n");
 }

@@ -46,6 +46,12 @@ struct transaction {
     struct dot_reader chunks;
 };
 
+/* Did BDAT begin, well or badly?  MAIL, RCPT and DATA come too late then. */
+static inline bool transaction_has_chunks(const struct transaction *t)
+{
+    return t->chunking || t->chunk_failed;
+}
+
 struct transaction *transaction_new(struct session *s, struct view sender);
 /* Give up what is open and free; does nothing without one. */
 void transaction_end(struct session *s);

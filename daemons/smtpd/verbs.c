@@ -76,10 +76,7 @@ static bool verify(struct session *s, struct view argument, bool utf8,
         reply_refusal(s, &outcome);
         return false;
     }
-    struct str external = STR_INIT(ADDRESS_QUOTED_MAX);
-    (void)address_quote_821(address, &external);
-    reply(s, "252 2.0.0 %s", str_cstr(&external));
-    str_done(&external);
+    reply(s, "252 2.0.0 %.*s", VIEW_FMT(argument));
     return true;
 }
 
@@ -119,6 +116,14 @@ static void flush_site(struct session *s, struct view domain)
         reply_error_about(s, NOTICE_RESOURCE, "458 Unable to queue messages");
 }
 
+static void refuse_site(struct session *s, struct view domain)
+{
+    log_warning("reject: ETRN %.*s... from %.*s", VIEW_FMT(view_sub(domain, 0, 100)),
+                VIEW_FMT(s->facts.client_display));
+    reply_error_about(s, NOTICE_POLICY, "459 <%.*s>: service unavailable",
+                      VIEW_FMT(domain));
+}
+
 bool verb_etrn(struct session *s, const struct command *c)
 {
     struct view rest = c->args, domain, more;
@@ -154,7 +159,7 @@ bool verb_etrn(struct session *s, const struct command *c)
     if (outcome.refused)
         reply_refusal(s, &outcome);
     else if (!good)
-        reply_error(s, "459 <%.*s>: service unavailable", VIEW_FMT(domain));
+        refuse_site(s, domain);
     else
         flush_site(s, domain);
     arena_free(arena);

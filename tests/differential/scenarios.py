@@ -4,6 +4,8 @@ Each scenario is a list of lines to say; `DATA:text` sends text and the final
 dot. Grouped by configuration, so that each server starts once per group.
 """
 
+from . import scenarios_smtpd
+
 LOCAL = dict(mydestination="$myhostname, localhost, maison.mrs",
              local_recipient_maps="static:known", local_transport="local",
              alias_maps="inline:{root=daemon, liste={daemon, bin}, nobody=/dev/null}",
@@ -132,4 +134,5 @@ TABLES = {
     "warning only": [HELLO, MAIL, "RCPT TO:<hold@maison.mrs>", BODY],
 }
 
-GROUPS = {"syntax": (LOCAL, SYNTAX), "relay": (RELAY, CONTROL), "access": (ACCESS, TABLES)}
+GROUPS = {"syntax": (LOCAL, SYNTAX), "relay": (RELAY, CONTROL), "access": (ACCESS, TABLES),
+          **scenarios_smtpd.GROUPS}

@@ -79,6 +79,8 @@ class Side:
 
     def __init__(self, instance):
         self.instance = instance.start()
+        # The connection that showed that it listens belongs to no scenario.
+        instance.wait_log("disconnect from")
 
     def run(self, lines):
         begin = len(self.instance.log())
