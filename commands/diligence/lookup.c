@@ -65,13 +65,14 @@ static int lookup_hosts(struct lookup *l, const struct master_service *transport
     struct error e = ERROR_INIT;
     struct host_search search;
     struct hosts hosts;
+    bool may_loop;
 
     if (!conf_load(conf_directory(l->control->conf), transport->overrides,
                    transport->n_overrides, &conf, &e))
         return fail(l->name, TEMPFAIL, &e);
     struct rewrite *rewrite = rewrite_new(conf);
     host_search_init(&search, conf, rewrite, view_eq(transport->command, VIEW("lmtp")));
-    enum result result = hosts_find(&search, nexthop, l->arena, &hosts, &e);
+    enum result result = hosts_find(&search, nexthop, l->arena, &hosts, &may_loop, &e);
     if (result == OK)
         print_hosts(&hosts);
     rewrite_free(rewrite);

@@ -1,7 +1,7 @@
 /* client - what the files of the SMTP and LMTP client share
  *
- * deliver.c has the course of one delivery: read it first.  targets.c finds the
- * hosts, target_list.c puts them in order, connection.c connects and talks in
+ * deliver.c has the course of one delivery: read it first.  rewrite/hosts.h finds
+ * the hosts and puts them in order, connection.c connects and talks in
  * lines, cache.c keeps connections for reuse, hello.c greets, transaction.c
  * speaks MAIL to the final dot, content.c converts and sends the message,
  * failure.c keeps the best error of each recipient.
@@ -15,10 +15,9 @@
 #include "dsn/notice.h"
 #include "net/dns.h"
 #include "net/stream.h"
-#include "rewrite/rewrite.h"
+#include "rewrite/hosts.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
-#include "targets.h"
 
 /* One parameter under its two names: smtp_x, or lmtp_x when the process is lmtp. */
 #define PARAMETER(client, name) ((client)->lmtp ? P_lmtp_##name : P_smtp_##name)
@@ -35,9 +34,9 @@ struct client {
     struct match_list *always_cached; /* ..._connection_cache_destinations */
     struct match_list *debug_peers;
     unsigned discard; /* EHLO keywords that we pretend not to see */
-    unsigned want;    /* DNS_WANT_... by inet_protocols */
-    unsigned flags;   /* FLAG_... of flags=DORX */
-    unsigned notify;  /* NOTICE_... of notify_classes that a client can meet */
+    struct host_search search;
+    unsigned flags;  /* FLAG_... of flags=DORX */
+    unsigned notify; /* NOTICE_... of notify_classes that a client can meet */
     struct net_address bind4, bind6;
     bool has_bind4, has_bind6;
     struct list cached; /* connection.link, oldest first */
@@ -98,22 +97,16 @@ struct job {
     struct view sender; /* after generic mapping */
 };
 
-/* --- targets.c --- */
-/* The addresses of NEXTHOP in the order to try, and whether mail could come back to us
- * there.  TEMPFAIL / PERMFAIL with *E when there are none.  May suspend. */
-enum result targets_find(struct client *c, struct view nexthop, struct arena *a,
-                         struct targets *out, bool *may_loop, struct error *e) MUST_CHECK;
-
 /* --- connection.c --- */
 /* Connect.  NULL with *E (4.4.1 "connect to name[address]:port: reason").  May suspend.
  */
-struct connection *connection_open(struct client *c, const struct target *t,
+struct connection *connection_open(struct client *c, const struct host *t,
                                    struct view destination, struct error *e);
 /* A connection over STREAM, which it takes over; for connection_open and for tests. */
-struct connection *connection_new(struct client *c, const struct target *t,
+struct connection *connection_new(struct client *c, const struct host *t,
                                   struct view destination, struct stream *stream);
 /* K is to be called by the name of T, which has its address. */
-void connection_name(struct connection *k, const struct target *t);
+void connection_name(struct connection *k, const struct host *t);
 /* Let K go: a fiber of its own says QUIT, when the peer still listens, and closes, since
  * the peer's answer may take its time.  Does not suspend. */
 void connection_quit(struct connection *k);

@@ -17,7 +17,7 @@
 #define LINE_MAX_BYTES 2048
 #define SKIP_MAX_BYTES ((size_t)256 * 1024)
 
-void connection_name(struct connection *k, const struct target *t)
+void connection_name(struct connection *k, const struct host *t)
 {
     char text[NET_ADDRESS_TEXT];
     if (view_eq(k->name, t->name) && k->relay.n > 0)
@@ -32,7 +32,7 @@ void connection_name(struct connection *k, const struct target *t)
 }
 
 /* debug_peer_list: names, addresses and networks that are logged in detail. */
-static bool is_debugged(const struct client *c, const struct target *t)
+static bool is_debugged(const struct client *c, const struct host *t)
 {
     char text[NET_ADDRESS_TEXT];
     struct error e = ERROR_INIT;
@@ -41,7 +41,7 @@ static bool is_debugged(const struct client *c, const struct target *t)
                         view_of(net_address_text(&t->address, text)), &e) == MATCH_YES;
 }
 
-struct connection *connection_new(struct client *c, const struct target *t,
+struct connection *connection_new(struct client *c, const struct host *t,
                                   struct view destination, struct stream *stream)
 {
     struct connection *k = NEW(struct connection);
@@ -66,7 +66,7 @@ struct connection *connection_new(struct client *c, const struct target *t,
 
 /* The address to come from (smtp_bind_address, smtp_bind_address6). */
 static const struct net_address *bind_address(const struct client *c,
-                                              const struct target *t)
+                                              const struct host *t)
 {
     int family = net_address_family(&t->address);
     if (family == AF_INET && c->has_bind4)
@@ -77,7 +77,7 @@ static const struct net_address *bind_address(const struct client *c,
 }
 
 /* Dial, from our bind address where that can be had; -1 with *E. */
-static int dial_target(struct client *c, const struct target *t, struct error *e)
+static int dial_host(struct client *c, const struct host *t, struct error *e)
 {
     int64_t limit = conf_time(c->conf, PARAMETER(c, connect_timeout));
     const struct net_address *from = bind_address(c, t);
@@ -92,12 +92,12 @@ static int dial_target(struct client *c, const struct target *t, struct error *e
     return -1;
 }
 
-struct connection *connection_open(struct client *c, const struct target *t,
+struct connection *connection_open(struct client *c, const struct host *t,
                                    struct view destination, struct error *e)
 {
     struct error cause = ERROR_INIT;
     char text[NET_ADDRESS_TEXT];
-    int fd = dial_target(c, t, &cause);
+    int fd = dial_host(c, t, &cause);
     if (fd >= 0)
         return connection_new(c, t, destination, stream_open_fd(fd));
     (void)net_address_text(&t->address, text);

@@ -12,7 +12,7 @@
 
 /* A connection that greeted us, new or kept; NULL when this host is of no use (the reason
  * is in JOB). */
-static struct connection *meet(struct job *j, const struct target *t,
+static struct connection *meet(struct job *j, const struct host *t,
                                struct view destination)
 {
     struct error e = ERROR_INIT;
@@ -51,7 +51,7 @@ static void offer(struct job *j, struct connection *k)
 
 /* One host, once more when a kept connection had gone stale.  False when it did not come
  * to a session. */
-static bool try_target(struct job *j, const struct target *t, struct view destination)
+static bool try_host(struct job *j, const struct host *t, struct view destination)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
         struct connection *k = meet(j, t, destination);
@@ -65,15 +65,15 @@ static bool try_target(struct job *j, const struct target *t, struct view destin
 }
 
 /* Was T tried already, over a kept connection? */
-static bool was_kept(const struct job *j, const struct target *t)
+static bool was_kept(const struct job *j, const struct host *t)
 {
     return j->is_kept && net_address_eq(&t->address, &j->kept) &&
            net_address_port(&t->address) == net_address_port(&j->kept);
 }
 
 /* All hosts of DESTINATION within the limits.  LAST: nothing comes behind them. */
-static void try_targets(struct job *j, struct view destination, const struct targets *t,
-                        bool last)
+static void try_hosts(struct job *j, struct view destination, const struct hosts *t,
+                      bool last)
 {
     const struct conf *c = j->client->conf;
     int64_t sessions = conf_int(c, PARAMETER(j->client, mx_session_limit));
@@ -83,7 +83,7 @@ static void try_targets(struct job *j, struct view destination, const struct tar
         j->last_target = last && (i + 1 == n || sessions == 1);
         if (was_kept(j, &t->items[i]))
             continue;
-        if (try_target(j, &t->items[i], destination) && sessions > 0 && --sessions == 0)
+        if (try_host(j, &t->items[i], destination) && sessions > 0 && --sessions == 0)
             return;
     }
 }
@@ -105,14 +105,14 @@ static void try_kept(struct job *j, struct view destination)
 /* One destination.  False when the search for recipients' hosts must end here. */
 static bool try_destination(struct job *j, struct view destination, bool last)
 {
-    struct targets targets;
+    struct hosts hosts;
     struct error e = ERROR_INIT;
     try_kept(j, destination);
     if (open_recipients(j) == 0)
         return false;
-    if (targets_find(j->client, destination, j->delivery->arena, &targets, &j->may_loop,
-                     &e) == OK) {
-        try_targets(j, destination, &targets, last);
+    if (hosts_find(&j->client->search, destination, j->delivery->arena, &hosts,
+                   &j->may_loop, &e) == OK) {
+        try_hosts(j, destination, &hosts, last);
         return open_recipients(j) > 0;
     }
     if (!last)

@@ -96,7 +96,7 @@ static void take_output(struct rehearsal_result *out, struct view output)
 
 static void converse(struct stage *s, struct job *j)
 {
-    struct target t = {.name = VIEW("mx.example"), .is_best = true};
+    struct host t = {.name = VIEW("mx.example"), .is_best = true};
     struct str output = STR_INIT((size_t)64 << 20);
     struct error e = ERROR_INIT;
     struct stream *stream = stream_open_memory(s->in->script, &output);

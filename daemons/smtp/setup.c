@@ -4,22 +4,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* Families that inet_protocols allows. */
-static unsigned wanted_families(const struct conf *c)
-{
-    struct view rest = conf_view(c, P_inet_protocols), word;
-    unsigned want = 0;
-    while (view_token(&rest, VIEW(", \t\r\n"), &word)) {
-        if (view_eq(word, VIEW("all")))
-            want |= DNS_WANT_IPV4 | DNS_WANT_IPV6;
-        else if (view_eq(word, VIEW("ipv4")))
-            want |= DNS_WANT_IPV4;
-        else if (view_eq(word, VIEW("ipv6")))
-            want |= DNS_WANT_IPV6;
-    }
-    return want ? want : DNS_WANT_IPV4;
-}
-
 static bool bind_to(const struct conf *c, enum parameter p, const char *name,
                     struct net_address *out, bool *has, struct error *e)
 {
@@ -146,8 +130,8 @@ struct client *client_new(struct service *s, struct error *e)
     c->service = s;
     c->lmtp = strcmp(s->process_name, "lmtp") == 0;
     list_init(&c->cached);
-    c->want = wanted_families(c->conf);
     open_tables(c);
+    host_search_init(&c->search, c->conf, c->rewrite, c->lmtp);
     read_discards(c);
     prepare_notices(c);
     if (read_flags(c, e) && find_bind_addresses(c, e))

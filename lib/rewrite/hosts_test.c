@@ -1,5 +1,5 @@
-/* targets_test - the order of addresses to try */
-#include "targets.h"
+/* hosts_test - the order of addresses to try */
+#include "rewrite/hosts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 static struct arena *arena;
-static struct targets list;
+static struct hosts list;
 static char shown[512];
 
 static struct net_address address_of(const char *text)
@@ -22,7 +22,7 @@ static struct net_address address_of(const char *text)
 static void add(const char *text, unsigned preference)
 {
     struct net_address a = address_of(text);
-    targets_add(&list, arena, view_of(text), &a, 25, preference);
+    hosts_add(&list, arena, view_of(text), &a, 25, preference);
 }
 
 /* The addresses of the list, in order. */
@@ -54,8 +54,8 @@ static void sorted_by_preference(void **state)
     add("192.0.2.10", 10);
     add("192.0.2.31", 30);
     add("192.0.2.0", 0);
-    targets_sort(&list);
-    targets_order(&list, NULL, AF_UNSPEC);
+    hosts_sort(&list);
+    hosts_order(&list, NULL, AF_UNSPEC);
     assert_string_equal(show(), "192.0.2.0* 192.0.2.10 192.0.2.30 192.0.2.31");
     assert_int_equal(net_address_port(&list.items[0].address), 25);
 }
@@ -69,7 +69,7 @@ static void equals_are_shuffled(void **state)
         (void)snprintf(text, sizeof text, "192.0.2.%u", i);
         add(text, i / 3);
     }
-    targets_order(&list, first, AF_UNSPEC);
+    hosts_order(&list, first, AF_UNSPEC);
     assert_string_equal(show(),
                         "192.0.2.1* 192.0.2.2* 192.0.2.0* 192.0.2.4 192.0.2.5 192.0.2.3");
 }
@@ -81,9 +81,9 @@ static void family_goes_first_among_equals(void **state)
     add("2001:db8::1", 10);
     add("192.0.2.2", 10);
     add("2001:db8::2", 20);
-    targets_order(&list, NULL, AF_INET6);
+    hosts_order(&list, NULL, AF_INET6);
     assert_string_equal(show(), "2001:db8::1* 192.0.2.1* 192.0.2.2* 2001:db8::2");
-    targets_order(&list, NULL, AF_INET);
+    hosts_order(&list, NULL, AF_INET);
     assert_string_equal(show(), "192.0.2.1* 192.0.2.2* 2001:db8::1* 2001:db8::2");
 }
 
@@ -98,7 +98,7 @@ static void one_address_is_tried_once(void **state)
     assert_int_equal(list.items[0].preference, 0);
 }
 
-static bool is_two(const struct net_address *a, void *arg)
+static bool is_two(const struct net_address *a, const void *arg)
 {
     struct net_address two = address_of("192.0.2.2");
     (void)arg;
@@ -113,13 +113,13 @@ static void cut_at_ourselves(void **state)
     add("192.0.2.3", 10);
     add("192.0.2.2", 10);
     add("192.0.2.4", 20);
-    assert_int_equal(targets_cut_self(&list, is_two, NULL), TARGETS_CUT);
+    assert_int_equal(hosts_cut_self(&list, is_two, NULL), HOSTS_CUT);
     assert_string_equal(show(), "192.0.2.1");
-    assert_int_equal(targets_cut_self(&list, is_two, NULL), TARGETS_NOT_SELF);
+    assert_int_equal(hosts_cut_self(&list, is_two, NULL), HOSTS_NOT_SELF);
     list.n = 0;
     add("192.0.2.2", 0);
     add("192.0.2.4", 20);
-    assert_int_equal(targets_cut_self(&list, is_two, NULL), TARGETS_ONLY_SELF);
+    assert_int_equal(hosts_cut_self(&list, is_two, NULL), HOSTS_ONLY_SELF);
     assert_int_equal(list.n, 0);
 }
 
@@ -133,13 +133,13 @@ static void balanced_below_the_limit(void **state)
         add(text, 0);
     }
     add("192.0.2.1", 10);
-    targets_balance(&list, 10);
+    hosts_balance(&list, 10);
     assert_string_equal(
         show(), "2001:db8::1 2001:db8::2 2001:db8::3 2001:db8::4 2001:db8::5 192.0.2.1");
-    targets_balance(&list, 3);
+    hosts_balance(&list, 3);
     assert_string_equal(
         show(), "2001:db8::1 2001:db8::2 192.0.2.1 2001:db8::4 2001:db8::5 2001:db8::3");
-    targets_balance(&list, 1);
+    hosts_balance(&list, 1);
     assert_int_equal(list.n, 6);
 }
 
@@ -152,7 +152,7 @@ static void many(void **state)
         (void)snprintf(text, sizeof text, "192.0.2.%u", i);
         add(text, 200 - i);
     }
-    targets_sort(&list);
+    hosts_sort(&list);
     assert_int_equal(list.n, 200);
     for (unsigned i = 0; i < 200; i++)
         assert_int_equal(list.items[i].preference, i + 1);
@@ -162,7 +162,7 @@ static int setup(void **state)
 {
     (void)state;
     arena = arena_new();
-    list = (struct targets){.n = 0};
+    list = (struct hosts){.n = 0};
     return 0;
 }
 
