@@ -35,18 +35,18 @@ void envelope_mail(const struct job *j, const struct connection *k, struct view 
     const struct delivery *d = j->delivery;
     const struct envelope *env = &d->envelope;
     str_addf(out, "MAIL FROM:<%.*s>", VIEW_FMT(address));
-    if (offers(k, EHLO_SIZE))
+    if (offers(k, EHLO_SIZE) && !content_plan_for(j, k).downgrade)
         str_addf(out, " SIZE=%llu", (unsigned long long)d->content_size);
     if (offers(k, EHLO_8BITMIME) && (env->flags & MESSAGE_8BIT))
         str_add(out, VIEW(" BODY=8BITMIME"));
     if (offers(k, EHLO_SMTPUTF8) && (env->flags & MESSAGE_SMTPUTF8))
         str_add(out, VIEW(" SMTPUTF8"));
-    if (offers(k, EHLO_DSN) && env->ret != DSN_RET_NONE)
-        str_add(out, env->ret == DSN_RET_FULL ? VIEW(" RET=FULL") : VIEW(" RET=HDRS"));
     if (offers(k, EHLO_DSN) && !view_is_empty(env->envid)) {
         str_add(out, VIEW(" ENVID="));
         (void)xtext_encode(env->envid, VIEW("+="), out);
     }
+    if (offers(k, EHLO_DSN) && env->ret != DSN_RET_NONE)
+        str_add(out, env->ret == DSN_RET_FULL ? VIEW(" RET=FULL") : VIEW(" RET=HDRS"));
 }
 
 static void add_notify(struct str *out, unsigned notify)
@@ -67,8 +67,7 @@ static void add_notify(struct str *out, unsigned notify)
     }
 }
 
-/* ORCPT as received; else made from the original recipient when somebody wants reports.
- */
+/* ORCPT as received; else made from the original recipient. */
 static void add_orcpt(const struct job *j, const struct recipient *r, struct str *out)
 {
     struct view original;
@@ -77,8 +76,7 @@ static void add_orcpt(const struct job *j, const struct recipient *r, struct str
         str_addf(out, " ORCPT=%.*s", VIEW_FMT(r->orcpt));
         return;
     }
-    if (view_is_empty(r->original) || r->notify == 0 ||
-        !envelope_quote(j, r->original, &original, &e))
+    if (view_is_empty(r->original) || !envelope_quote(j, r->original, &original, &e))
         return;
     bool ascii = view_is_ascii(original);
     if (!ascii && !view_is_utf8(original))

@@ -80,7 +80,7 @@ static void judge_all(struct job *j, const struct verdict *v)
     }
 }
 
-/* "Protocol error: " when the code is none that refuses anything (smtp(8): hard). */
+/* A code that refuses nothing, where we were not accepted, is a hard error. */
 static void quote_status(const struct smtp_reply *reply, char status[12])
 {
     int class = smtp_reply_class(reply);
@@ -98,14 +98,12 @@ static struct verdict quote_reply(struct job *j, struct connection *k,
 {
     struct arena *a = j->delivery->arena;
     struct str text = STR_INIT(SMTP_REPLY_TEXT_MAX), line = STR_INIT(SMTP_REPLY_TEXT_MAX);
-    int class = smtp_reply_class(&k->reply);
     struct verdict v = {.rank = RANK_REPLY};
     char status[12];
     quote_status(&k->reply, status);
     (void)smtp_reply_said(&k->reply, k->display, view_of(command), &text);
     (void)smtp_reply_join(str_view(&k->reply.text), &line);
-    error_set(&v.error, status, "%s%s",
-              class == 4 || class == 5 ? "" : "Protocol error: ", str_cstr(&text));
+    error_set(&v.error, status, "%s", str_cstr(&text));
     v.relay = arena_dup(a, k->relay);
     v.remote_mta = arena_dup(a, k->name);
     v.diagnostic = arena_dup(a, str_view(&line));

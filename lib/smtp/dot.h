@@ -66,6 +66,7 @@ struct dot_writer {
     size_t column;
     bool stuff;      /* DATA; off for BDAT */
     bool replace_cr; /* a stray CR leaves as a space */
+    bool has_folded; /* a line was broken */
 };
 void dot_writer_init(struct dot_writer *w, bool stuff, size_t line_limit);
 /* Append CHUNK (any cut) to OUT.  False when OUT is full: give OUT twice the

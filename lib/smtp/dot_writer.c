@@ -14,6 +14,7 @@ static bool put_run(struct dot_writer *w, struct view text, struct str *out)
         if (w->line_limit > 0 && w->column >= w->line_limit) {
             ok = str_add_cstr(out, "\r\n ") && ok;
             w->column = 1;
+            w->has_folded = true;
         }
         if (w->column == 0 && w->stuff && text.p[0] == '.')
             ok = str_add_char(out, '.') && ok;
