@@ -60,8 +60,12 @@ static void extend_deadline(struct output *o, size_t n)
  */
 static void put_piece(struct output *o, struct view v)
 {
+    bool had_folded = o->dots.has_folded;
     if (!dot_writer_feed(&o->dots, v, &o->bytes))
         o->failed = true;
+    if (o->dots.has_folded && !had_folded)
+        log_info("%s: breaking line > %zu bytes with <CR><LF>SPACE",
+                 o->job->delivery->id.text, o->dots.line_limit);
     if (!o->k || o->bytes.n == 0)
         return;
     stream_write(o->k->stream, str_view(&o->bytes));

@@ -120,13 +120,16 @@ class Out:
             lines = [line for line in self.instance.log()[begin:].splitlines()
                      if re.search(r"postfix/smtp\[", line)
                      and (queue_id in line or "connect to" in line)]
+            if not any("status=deferred" in line for line in lines):
+                self.instance.wait_removed(queue_id)
             stays = queue_id in self.instance.queue_ids()
         finally:
             self.instance.run("postsuper", "-d", "ALL", check=False)
             for host in listening:
                 host.close()
         return {"heard": [self.heard(session) for host in hosts for session in host.sessions],
-                "content": [self.content(m) for host in hosts for m in host.messages],
+                "content": [self.content(m) for host in hosts for m in host.messages
+                            if m.content],
                 "log": sorted(self.clean(line.split("]: ", 1)[1]) for line in lines),
                 "stays": stays}
 
