@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import os
 import pathlib
+import random
 import re
 import shutil
 import smtplib
@@ -43,10 +44,19 @@ lmtp      unix  -       -       n       -       -       lmtp
 
 
 def free_port(address="127.0.0.1"):
-    """A TCP port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """A TCP port that nobody listens on at the moment.
+
+    From below the ephemeral ports, so no connection that goes out takes it; test runs that go side
+    by side (pytest-xdist's workers gw0, gw1 ...) each have a thousand of their own.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")[2:]
+    first = 10000 + 1000 * (1 + int(worker) % 20 if worker else 0)
+    for _ in range(1000):
+        port = random.randrange(first, first + 1000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((address, port))
+            return port
+    raise AssertionError(f"no free port on {address}")
 
 
 def wait_until(condition, what, patience=None):

@@ -5,6 +5,7 @@ instance has its own configuration and queue. Postfix wants root and two
 accounts of its own: accounts that a Debian system has anyway serve (uucp, irc).
 """
 
+import fcntl
 import os
 import pathlib
 import shutil
@@ -28,20 +29,27 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 def unpack(*packages):
     """The folder with PACKAGES unpacked; None when they cannot be had."""
     root = PEERS / "-".join(packages)
-    if (root / ".complete").exists():
-        return root
     downloads = PEERS / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
+    with (PEERS / ".lock").open("w") as lock:  # test runs go side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (root / ".complete").exists():
+            return root
+        return root if fetch(packages, downloads, root) else None
+
+
+def fetch(packages, downloads, root):
+    """Download PACKAGES and unpack them below ROOT; False when they cannot be had."""
     os.chmod(downloads, 0o777)
     done = subprocess.run(["apt-get", "download", *packages], cwd=downloads,
                           capture_output=True, timeout=300)
     if done.returncode != 0:
-        return None
+        return False
     for package in packages:
         for file in downloads.glob(f"{package}_*.deb"):
             subprocess.run(["dpkg", "-x", str(file), str(root)], check=True)
     (root / ".complete").touch()
-    return root
+    return True
 
 
 class Postfix(Instance):

@@ -15,7 +15,7 @@ import ipaddress
 import os
 import socket
 
-from harness.instance import wait_until
+from harness.instance import free_port, wait_until
 
 from .dnsserver import DnsServer
 from .fakehost import CLOSE, SILENT, FakeHost
@@ -39,9 +39,7 @@ def common_port():
     wanted = int(os.environ.get("DILIGENCE_INTERNET_PORT", "0"))
     if wanted:
         return wanted
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return probe.getsockname()[1]
+    return free_port("0.0.0.0")
 
 
 class Internet:
