@@ -1,0 +1,50 @@
+"""What must hold on a machine where the system was just installed, nothing edited."""
+
+import re
+
+from harness.instance import wait_until
+
+LOOPBACK = ("0100007F:0019", "00000000000000000000000001000000:0019")
+
+
+def use(machine):
+    """S012: started with no edited file, port 25 on loopback alone, local mail arrives."""
+    wait_until(lambda: machine.listeners() & set(LOOPBACK), "port 25")
+    on_25 = {one for one in machine.listeners() if one.endswith(":0019")}
+    assert on_25 <= set(LOOPBACK), on_25
+    machine.new_user("anne")
+    machine.new_user("bruno")
+    machine.run("/usr/sbin/sendmail", "bruno", user="anne",
+                stdin="Subject: by sendmail\n\nfirst letter\n")
+    machine.run("/usr/lib/sendmail", "-t", user="bruno",
+                stdin="To: postmaster\nCc: anne\nSubject: reply\n\nsecond letter\n")
+    first = machine.wait_mail("bruno", "first letter")
+    assert re.search(r"^From: anne <anne@", first, re.M) or "From: anne@" in first, first
+    machine.wait_mail("anne", "second letter")
+    # /etc/aliases was built: postmaster is root.
+    machine.wait_mail("root", "second letter")
+    wait_until(lambda: "Mail queue is empty" in machine.run("mailq", user="anne"),
+               "an empty queue")
+    assert machine.run("postconf", "-h", "inet_interfaces").strip() == "loopback-only"
+
+
+def permissions(machine, sbin):
+    """Who owns what."""
+    def facts(path):
+        return machine.run("stat", "-c", "%a %U %G", path).strip()
+    assert facts(f"{sbin}/postdrop") == "2755 root postdrop"
+    assert facts(f"{sbin}/postqueue") == "2755 root postdrop"
+    assert facts("/var/spool/postfix/maildrop") == "1730 postfix postdrop"
+    assert facts("/var/spool/postfix/public") == "710 postfix postdrop"
+    assert facts("/var/spool/postfix/deferred").startswith("700 postfix")
+    assert facts("/etc/postfix/main.cf") == "644 root root"
+
+
+def mail_program(machine):
+    """echo | mail, as users do."""
+    machine.shell("echo third letter | mail -s hello bruno", user="anne")
+    machine.wait_mail("bruno", "third letter")
+
+
+def is_stopped(machine):
+    assert not machine.listeners() & set(LOOPBACK)
