@@ -68,6 +68,11 @@ struct access *access_new(const struct conf *c, struct rewrite *r,
     a->arena = arena_new();
     a->mynetworks = match_open(c, P_mynetworks, 0);
     a->mx_backup_networks = match_open(c, P_permit_mx_backup_networks, 0);
+    a->logged_permits = match_open(c, P_smtpd_log_access_permit_actions, 0);
+    a->rbl_replies = maps_open(c, conf_view(c, P_rbl_reply_maps), TABLE_FOLD);
+    a->sender_logins = maps_open(c, conf_view(c, P_smtpd_sender_login_maps), TABLE_FOLD);
+    a->client_certs = maps_open(c, conf_view(c, P_relay_clientcerts), TABLE_FOLD);
+    list_init(&a->policies);
     a->parents_match_subdomains = parents_match(c);
     for (int i = 0; i < ACCESS_STAGES; i++) {
         if (!restriction_list_compile(a, view_of(stage_names[i]),
@@ -98,7 +103,12 @@ void access_free(struct access *a)
     for (int i = 0; i < ACCESS_STAGES; i++)
         restriction_list_done(&a->stages[i]);
     match_close(a->mynetworks);
+    policy_close_all(a);
     match_close(a->mx_backup_networks);
+    match_close(a->logged_permits);
+    maps_close(a->rbl_replies);
+    maps_close(a->sender_logins);
+    maps_close(a->client_certs);
     arena_free(a->arena);
     memory_free(a);
 }
@@ -117,8 +127,8 @@ static enum access_says force_deferral(struct access_run *run, enum access_says 
 
 static enum access_says run_stage(struct access_run *run, enum access_stage stage)
 {
-    run->stage = stage;
-    run->warn_if_reject = false;
+    run->stage = run->about = stage;
+    run->warn_depth = 0;
     return access_run_list(run, &run->access->stages[stage]);
 }
 
@@ -179,8 +189,8 @@ void access_evaluate_recipient(struct access *a, const struct access_subject *su
         if (run_stage(&run, order[i]) == SAYS_REFUSE)
             return;
     }
-    run.stage = ACCESS_RECIPIENT;
-    run.warn_if_reject = false;
+    run.stage = run.about = ACCESS_RECIPIENT;
+    run.warn_depth = 0;
     if (force_deferral(&run, SAYS_DUNNO) == SAYS_REFUSE)
         return;
     if (conf_bool(a->conf, P_smtpd_reject_unlisted_recipient))

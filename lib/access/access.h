@@ -32,6 +32,15 @@ enum access_name_status {
     ACCESS_NAME_PERMFAIL, /* no name, or a name that does not lead back */
 };
 
+/* Who listens to an evaluation: called after each restriction of each list, in order. */
+struct access_trace {
+    /* LIST is a parameter or a class; VERDICT "permit", "reject" or "dunno"; REPLY is
+     * what a refusal says. */
+    void (*asked)(void *arg, struct view list, struct view restriction,
+                  const char *verdict, struct view reply);
+    void *arg;
+};
+
 /* What is known of the request.  Views are empty while unknown. */
 struct access_subject {
     struct view client_name; /* "unknown" unless verified */
@@ -47,7 +56,17 @@ struct access_subject {
     unsigned recipients;   /* accepted so far */
     struct view etrn_domain;
     struct view queue_id; /* empty: NOQUEUE */
-    struct view sasl_username;
+    struct view sasl_method, sasl_username, sasl_sender;
+    struct view client_port, server_address, server_port;
+    struct view instance; /* the same for all questions about one message */
+    uint64_t size;        /* bytes: announced, then what came */
+    bool tls;             /* the session is encrypted */
+    bool ccert_trusted;   /* the client's certificate was verified */
+    struct view tls_protocol, tls_cipher, tls_sni;
+    unsigned tls_keysize; /* bits */
+    struct view ccert_subject, ccert_issuer, ccert_fingerprint, ccert_pubkey_fingerprint;
+    const struct access_trace *trace; /* NULL: nobody listens */
+    const char *where;     /* protocol state: "CONNECT", "RCPT", "END-OF-MESSAGE" */
     const char *command;   /* the SMTP command that is being answered: "RCPT" */
     bool pipelined;        /* the client sent on without waiting where it must wait */
     bool content_received; /* PREPEND comes too late */
@@ -92,6 +111,7 @@ void access_free(struct access *a);
  * per recipient.  May suspend. */
 struct access_memory {
     bool defer_if_permit, defer_if_reject;
+    int64_t score; /* of score_if_reject */
     struct access_outcome permit_outcome, reject_outcome;
 };
 void access_evaluate(struct access *a, enum access_stage stage,

@@ -11,6 +11,7 @@
 
 struct action_call {
     struct access_run *run;
+    struct view word;             /* the action as written */
     struct view table, key, text; /* text: behind the action's word */
     struct view reply_name;
     const char *class;
@@ -25,14 +26,20 @@ static enum access_says refuse(const struct action_call *a, int code, const char
     struct view text = dsn_code_split(a->text, status, found);
     if (view_is_empty(text))
         text = view_of(generic);
+    access_fix_status(found, a->about);
     return access_refuse(a->run, code, found, "<%.*s>: %s rejected: %.*s",
                          VIEW_FMT(a->reply_name), a->class, VIEW_FMT(text));
 }
 
+static enum access_says permit(const struct action_call *a, struct view word)
+{
+    const char *table = arena_cstr(a->run->arena, a->table);
+    return access_permit(a->run, word, a->about, table);
+}
+
 static enum access_says do_ok(const struct action_call *a)
 {
-    (void)a;
-    return SAYS_PERMIT;
+    return permit(a, a->word);
 }
 
 static enum access_says do_dunno(const struct action_call *a)
@@ -228,6 +235,7 @@ enum access_says access_action(struct access_run *run, struct view table,
         return bad_entry(&call, "has an empty value");
     size_t space = view_find_any(value, VIEW(" \t"));
     struct view word = view_sub(value, 0, space);
+    call.word = word;
     call.text = space == VIEW_NPOS ? VIEW_NONE : view_trim_space(view_from(value, space));
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         if (view_eq_case(word, view_of(actions[i].word)))
@@ -237,6 +245,6 @@ enum access_says access_action(struct access_run *run, struct view table,
     if (numeric_reply(&call, value, &says))
         return says;
     if (view_is_number(word))
-        return SAYS_PERMIT;
+        return permit(&call, word);
     return run_restrictions(&call, value);
 }

@@ -191,13 +191,17 @@ static enum destination classify(struct access_run *run)
     return DESTINATION_OURS;
 }
 
+bool access_is_for_us(struct access_run *run)
+{
+    return view_is_empty(run->subject->recipient) || classify(run) == DESTINATION_OURS;
+}
+
 enum access_says ask_permit_auth_destination(struct access_run *run,
                                              const struct restriction *r)
 {
-    (void)r;
     switch (classify(run)) {
     case DESTINATION_OURS:
-        return SAYS_PERMIT;
+        return access_permit(run, r->text, ACCESS_RECIPIENT, NULL);
     case DESTINATION_TEMPFAIL:
         return access_defer_if_reject(run, "4.3.0", "<%.*s>: Temporary lookup failure",
                                       VIEW_FMT(run->subject->recipient));
@@ -290,10 +294,9 @@ static bool primary_is_trusted(struct access_run *run, const struct dns_mx *mx)
  * permit_mx_backup_networks, when that is set)? */
 enum access_says ask_permit_mx_backup(struct access_run *run, const struct restriction *r)
 {
-    (void)r;
     enum destination where = classify(run);
     if (where == DESTINATION_OURS)
-        return SAYS_PERMIT;
+        return access_permit(run, r->text, ACCESS_RECIPIENT, NULL);
     struct view recipient = run->subject->recipient, local, domain;
     struct dns_mx mx;
     if (where == DESTINATION_TEMPFAIL || where == DESTINATION_ROUTED ||
@@ -308,12 +311,14 @@ enum access_says ask_permit_mx_backup(struct access_run *run, const struct restr
             "<%.*s>: %s rejected: Unable to look up mail exchanger information: %s",
             VIEW_FMT(recipient), access_reply_class(ACCESS_RECIPIENT), run->error.text);
     if (got == DNS_NODATA || got == DNS_NXDOMAIN)
-        return is_this_host(run, domain) ? SAYS_PERMIT : SAYS_DUNNO;
+        return is_this_host(run, domain)
+                   ? access_permit(run, r->text, ACCESS_RECIPIENT, NULL)
+                   : SAYS_DUNNO;
     bool listed = false;
     for (size_t i = 0; got == DNS_OK && i < mx.n && !listed; i++)
         listed = is_this_host(run, mx.hosts[i].name);
     if (!listed || (!match_is_empty(run->access->mx_backup_networks) &&
                     !primary_is_trusted(run, &mx)))
         return SAYS_DUNNO;
-    return SAYS_PERMIT;
+    return access_permit(run, r->text, ACCESS_RECIPIENT, NULL);
 }

@@ -16,12 +16,12 @@ bool access_client_is_trusted(struct access *a, const struct access_subject *s)
 enum access_says ask_permit_mynetworks(struct access_run *run,
                                        const struct restriction *r)
 {
-    (void)r;
     const struct access_subject *s = run->subject;
     switch (match_client(run->access->mynetworks, s->client_name, s->client_address,
                          &run->error)) {
     case MATCH_YES:
-        return SAYS_PERMIT;
+        return access_permit(run, r ? r->text : VIEW("permit_mynetworks"), ACCESS_CLIENT,
+                             NULL);
     case MATCH_ERROR:
         return access_defer_if_reject(run, "4.3.0", "<%.*s>: Temporary lookup failure",
                                       VIEW_FMT(s->client_display));
@@ -48,14 +48,16 @@ bool access_client_is_own(struct access *a, const struct access_subject *s)
 enum access_says ask_permit_inet_interfaces(struct access_run *run,
                                             const struct restriction *r)
 {
-    (void)r;
-    return access_client_is_own(run->access, run->subject) ? SAYS_PERMIT : SAYS_DUNNO;
+    return access_client_is_own(run->access, run->subject)
+               ? access_permit(run, r->text, ACCESS_CLIENT, NULL)
+               : SAYS_DUNNO;
 }
 
 enum access_says ask_permit_sasl(struct access_run *run, const struct restriction *r)
 {
-    (void)r;
-    return view_is_empty(run->subject->sasl_username) ? SAYS_DUNNO : SAYS_PERMIT;
+    return view_is_empty(run->subject->sasl_username)
+               ? SAYS_DUNNO
+               : access_permit(run, r->text, ACCESS_CLIENT, NULL);
 }
 
 enum access_says ask_reject_unknown_client(struct access_run *run,
@@ -71,6 +73,15 @@ enum access_says ask_reject_unknown_client(struct access_run *run,
     return access_refuse(run, code, "4.7.25",
                          "Client host rejected: cannot find your hostname, [%.*s]",
                          VIEW_FMT(s->client_address));
+}
+
+/* The name leads somewhere else than to the client. */
+enum access_says ask_reject_unknown_forward(struct access_run *run,
+                                            const struct restriction *r)
+{
+    return run->subject->reverse_name_status == ACCESS_NAME_OK
+               ? ask_reject_unknown_client(run, r)
+               : SAYS_DUNNO;
 }
 
 enum access_says ask_reject_unknown_reverse(struct access_run *run,
@@ -165,6 +176,71 @@ enum access_says ask_reject_unknown_helo(struct access_run *run,
     const char *text =
         arena_printf(run->arena, "<%.*s>: Helo command rejected: Host not found",
                      VIEW_FMT(helo))
+            .p;
+    if (got == DNS_TEMPFAIL)
+        return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
+                               text);
+    return access_refuse(run,
+                         (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
+                         "4.7.1", "%s", text);
+}
+
+/* HELO with a bare address (an old name; new configurations have no use for it). */
+enum access_says ask_permit_naked_ip(struct access_run *run, const struct restriction *r)
+{
+    struct view helo = run->subject->helo_name;
+    return ipv4_is_valid(helo) || ipv6_is_valid(helo)
+               ? access_permit(run, r->text, ACCESS_HELO, NULL)
+               : SAYS_DUNNO;
+}
+
+/* S211: the name in HELO must have MX records of its own. */
+enum access_says ask_reject_helo_without_mx(struct access_run *run,
+                                            const struct restriction *r)
+{
+    (void)r;
+    struct view helo = run->subject->helo_name;
+    struct dns_mx mx;
+    if (view_is_empty(helo) || is_literal(helo))
+        return SAYS_DUNNO;
+    enum dns_result got = dns_lookup_mx(run->arena, helo, DNS_TIMEOUT, &mx, &run->error);
+    if (got == DNS_OK)
+        return SAYS_DUNNO;
+    const char *text =
+        arena_printf(run->arena, "<%.*s>: Helo command rejected: no mail exchanger",
+                     VIEW_FMT(helo))
+            .p;
+    if (got == DNS_TEMPFAIL)
+        return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
+                               text);
+    return access_refuse(run,
+                         (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
+                         "4.7.1", "%s", text);
+}
+
+/* S212: one of the addresses of the name in HELO must be the client's. */
+enum access_says ask_reject_helo_mismatch(struct access_run *run,
+                                          const struct restriction *r)
+{
+    (void)r;
+    const struct access_subject *s = run->subject;
+    struct dns_addresses found;
+    struct net_address client;
+    struct view inner = s->helo_name;
+    if (view_is_empty(inner) || !net_address_parse(s->client_address, 0, &client))
+        return SAYS_DUNNO;
+    if (is_literal(inner) && !host_literal_is_valid(inner, &inner))
+        return refuse_name(run, P_invalid_hostname_reject_code, "invalid ip address");
+    enum dns_result got =
+        dns_lookup_addresses(run->arena, inner, DNS_WANT_IPV4 | DNS_WANT_IPV6,
+                             DNS_TIMEOUT, &found, &run->error);
+    for (size_t i = 0; got == DNS_OK && i < found.n; i++) {
+        if (net_address_eq(&found.items[i].address, &client))
+            return SAYS_DUNNO;
+    }
+    const char *text =
+        arena_printf(run->arena, "<%.*s>: Helo command rejected: not the name of [%.*s]",
+                     VIEW_FMT(s->helo_name), VIEW_FMT(s->client_address))
             .p;
     if (got == DNS_TEMPFAIL)
         return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",

@@ -3,6 +3,8 @@
 #define ACCESS_INTERNAL_H
 
 #include "access/access.h"
+#include "base/list.h"
+#include "table/match.h"
 
 struct access_run;
 struct restriction;
@@ -16,6 +18,7 @@ enum restriction_argument {
     ARGUMENT_TABLE,  /* type:table */
     ARGUMENT_DOMAIN, /* a DNS zone */
     ARGUMENT_NUMBER,
+    ARGUMENT_POLICY, /* an end point, or { end point, name=value ... } */
 };
 
 struct restriction_type {
@@ -24,12 +27,15 @@ struct restriction_type {
     enum access_says (*ask)(struct access_run *run, const struct restriction *r);
 };
 
+struct policy_service;
+
 struct restriction {
     const struct restriction_type *type;
     struct view text; /* as written, for messages */
     struct view argument;
     struct table *table;              /* ARGUMENT_TABLE */
     int64_t number;                   /* ARGUMENT_NUMBER */
+    struct policy_service *policy;    /* ARGUMENT_POLICY */
     struct restriction_list *sublist; /* a restriction class */
 };
 
@@ -46,8 +52,13 @@ struct access {
     struct arena *arena; /* lists and names */
     struct restriction_list stages[ACCESS_STAGES];
     struct match_list *mynetworks, *mx_backup_networks;
-    bool parents_match_subdomains; /* smtpd_access_maps in
-                                      parent_domain_matches_subdomains */
+    struct match_list *logged_permits; /* smtpd_log_access_permit_actions */
+    struct maps *rbl_replies;          /* rbl_reply_maps */
+    struct maps *sender_logins;        /* smtpd_sender_login_maps */
+    struct maps *client_certs;         /* relay_clientcerts */
+    struct list policies;              /* of struct policy_service */
+    bool parents_match_subdomains;     /* smtpd_access_maps in
+                                          parent_domain_matches_subdomains */
 };
 
 /* One evaluation. */
@@ -60,9 +71,11 @@ struct access_run {
     struct access_memory *memory;
     struct access_outcome *outcome;
     enum access_stage stage;
-    bool warn_if_reject; /* the next refusal is only logged */
-    unsigned depth;
-    bool recipient_checked; /* an unlisted-recipient check ran */
+    unsigned depth;          /* of the list at hand */
+    unsigned warn_depth;     /* lists from here on only log refusals; 0 none */
+    int64_t points;          /* what the next refusal adds to the score */
+    enum access_stage about; /* what the list at hand refuses by default */
+    bool recipient_checked;  /* an unlisted-recipient check ran */
     bool sender_checked;
 };
 
@@ -94,7 +107,19 @@ enum access_says access_defer_if_reject(struct access_run *run, const char *stat
  * unknown_address_tempfail_action. */
 enum access_says access_tempfail(struct access_run *run, enum parameter action,
                                  const char *status, const char *text);
+/* The same with the reply code CODE. */
+enum access_says access_tempfail_code(struct access_run *run, enum parameter action,
+                                      int code, const char *status, const char *text);
 void access_log(struct access_run *run, const char *action, struct view reply_or_text);
+/* A permit that may be logged: "action=NAME for CLASS=WHO" and, when not NULL, "from
+ * TABLE". */
+enum access_says access_permit(struct access_run *run, struct view name,
+                               enum access_stage about, const char *table);
+/* As access_refuse at the end of a policy's or a table's own reply: CODE STATUS TEXT with
+ * the status in the class of ABOUT. */
+void access_fix_status(char status[12], enum access_stage about);
+/* Would the recipient be one of ours, so that a list of good hosts may let it pass? */
+bool access_is_for_us(struct access_run *run);
 void access_add_effect(struct access_run *run, enum access_effect_kind kind,
                        struct view value);
 /* "<who>: Class rejected" parts of this stage: client, HELO name, sender or recipient. */
@@ -118,6 +143,10 @@ bool access_try_domain(struct access_run *run, const struct restriction *r,
 bool access_try_address(struct access_run *run, const struct restriction *r,
                         struct view address, struct view reply_name, const char *class,
                         enum access_stage about, enum access_says *says);
+/* KEY as a whole. */
+bool access_try_whole(struct access_run *run, const struct restriction *r,
+                      struct view key, struct view reply_name, const char *class,
+                      enum access_stage about, enum access_says *says);
 /* checks_servers.c: the same for the hosts behind a name: check_XXX_YYY_access with YYY
  * a, mx, ns. */
 enum access_says ask_servers(struct access_run *run, const struct restriction *r);
@@ -125,6 +154,41 @@ enum access_says ask_servers(struct access_run *run, const struct restriction *r
 enum access_says access_action(struct access_run *run, struct view table,
                                struct view value, struct view key, struct view reply_name,
                                const char *reply_class, enum access_stage about);
+
+/* policy.c: a delegated policy server.  ARGUMENT as written behind check_policy_service;
+ * one service per end point and set of options.  NULL with *E. */
+struct policy_service *policy_open(struct access *a, struct view argument,
+                                   struct error *e);
+void policy_close_all(struct access *a);
+enum access_says ask_policy_service(struct access_run *run, const struct restriction *r);
+
+/* rbl.c: DNS lists. */
+enum access_says ask_reject_rbl(struct access_run *run, const struct restriction *r);
+enum access_says ask_reject_maps_rbl(struct access_run *run, const struct restriction *r);
+enum access_says ask_permit_dnswl(struct access_run *run, const struct restriction *r);
+enum access_says ask_permit_rhswl(struct access_run *run, const struct restriction *r);
+enum access_says ask_reject_rhsbl(struct access_run *run, const struct restriction *r);
+/* Does ADDRESS ("127.0.0.4") match PATTERN ("127.0.0.[2..4;9]")?  False for a malformed
+ * one too. */
+bool rbl_pattern_matches(struct view pattern, struct view address);
+bool rbl_pattern_is_valid(struct view pattern);
+
+/* checks_verify.c: address verification. */
+enum access_says ask_reject_unverified_sender(struct access_run *run,
+                                              const struct restriction *r);
+enum access_says ask_reject_unverified_recipient(struct access_run *run,
+                                                 const struct restriction *r);
+
+/* checks_login.c: certificates, encryption, who may use which sender. */
+enum access_says ask_permit_tls_clientcerts(struct access_run *run,
+                                            const struct restriction *r);
+enum access_says ask_permit_tls_all_clientcerts(struct access_run *run,
+                                                const struct restriction *r);
+enum access_says ask_ccert_access(struct access_run *run, const struct restriction *r);
+enum access_says ask_sasl_access(struct access_run *run, const struct restriction *r);
+enum access_says ask_reject_plaintext(struct access_run *run,
+                                      const struct restriction *r);
+enum access_says ask_sender_login(struct access_run *run, const struct restriction *r);
 
 /* checks_*.c: the named restrictions. */
 enum access_says ask_permit_mynetworks(struct access_run *run,
@@ -164,6 +228,13 @@ enum access_says ask_permit_auth_destination(struct access_run *run,
                                              const struct restriction *r);
 enum access_says ask_permit_mx_backup(struct access_run *run,
                                       const struct restriction *r);
+enum access_says ask_permit_naked_ip(struct access_run *run, const struct restriction *r);
+enum access_says ask_reject_unknown_forward(struct access_run *run,
+                                            const struct restriction *r);
+enum access_says ask_reject_helo_mismatch(struct access_run *run,
+                                          const struct restriction *r);
+enum access_says ask_reject_helo_without_mx(struct access_run *run,
+                                            const struct restriction *r);
 enum access_says ask_reject_unauth_pipelining(struct access_run *run,
                                               const struct restriction *r);
 enum access_says ask_permit(struct access_run *run, const struct restriction *r);
@@ -172,6 +243,8 @@ enum access_says ask_defer(struct access_run *run, const struct restriction *r);
 enum access_says ask_defer_if_permit(struct access_run *run, const struct restriction *r);
 enum access_says ask_defer_if_reject(struct access_run *run, const struct restriction *r);
 enum access_says ask_warn_if_reject(struct access_run *run, const struct restriction *r);
+enum access_says ask_score_if_reject(struct access_run *run, const struct restriction *r);
+enum access_says ask_reject_score(struct access_run *run, const struct restriction *r);
 enum access_says ask_sleep(struct access_run *run, const struct restriction *r);
 
 #endif

@@ -17,6 +17,9 @@ const struct restriction_type restriction_types[] = {
     {"defer_if_reject", ARGUMENT_NONE, ask_defer_if_reject},
     {"warn_if_reject", ARGUMENT_NONE, ask_warn_if_reject},
     {"sleep", ARGUMENT_NUMBER, ask_sleep},
+    {"score_if_reject", ARGUMENT_NUMBER, ask_score_if_reject},
+    {"reject_score", ARGUMENT_NUMBER, ask_reject_score},
+    {"check_policy_service", ARGUMENT_POLICY, ask_policy_service},
     {"permit_mynetworks", ARGUMENT_NONE, ask_permit_mynetworks},
     {"permit_inet_interfaces", ARGUMENT_NONE, ask_permit_inet_interfaces},
     {"permit_sasl_authenticated", ARGUMENT_NONE, ask_permit_sasl},
@@ -26,6 +29,32 @@ const struct restriction_type restriction_types[] = {
     {"defer_unauth_destination", ARGUMENT_NONE, ask_defer_unauth_destination},
     {"check_relay_domains", ARGUMENT_NONE, ask_reject_unauth_destination},
     {"reject_unauth_pipelining", ARGUMENT_NONE, ask_reject_unauth_pipelining},
+    {"permit_tls_clientcerts", ARGUMENT_NONE, ask_permit_tls_clientcerts},
+    {"permit_tls_all_clientcerts", ARGUMENT_NONE, ask_permit_tls_all_clientcerts},
+    {"reject_plaintext_session", ARGUMENT_NONE, ask_reject_plaintext},
+    {"check_ccert_access", ARGUMENT_TABLE, ask_ccert_access},
+    {"check_sasl_access", ARGUMENT_TABLE, ask_sasl_access},
+    {"reject_sender_login_mismatch", ARGUMENT_NONE, ask_sender_login},
+    {"reject_authenticated_sender_login_mismatch", ARGUMENT_NONE, ask_sender_login},
+    {"reject_unauthenticated_sender_login_mismatch", ARGUMENT_NONE, ask_sender_login},
+    {"reject_known_sender_login_mismatch", ARGUMENT_NONE, ask_sender_login},
+    {"reject_rbl_client", ARGUMENT_DOMAIN, ask_reject_rbl},
+    {"reject_rbl", ARGUMENT_DOMAIN, ask_reject_rbl},
+    {"reject_maps_rbl", ARGUMENT_NONE, ask_reject_maps_rbl},
+    {"permit_dnswl_client", ARGUMENT_DOMAIN, ask_permit_dnswl},
+    {"permit_rhswl_client", ARGUMENT_DOMAIN, ask_permit_rhswl},
+    {"reject_rhsbl_client", ARGUMENT_DOMAIN, ask_reject_rhsbl},
+    {"reject_rhsbl_reverse_client", ARGUMENT_DOMAIN, ask_reject_rhsbl},
+    {"reject_rhsbl_helo", ARGUMENT_DOMAIN, ask_reject_rhsbl},
+    {"reject_rhsbl_sender", ARGUMENT_DOMAIN, ask_reject_rhsbl},
+    {"reject_rhsbl_recipient", ARGUMENT_DOMAIN, ask_reject_rhsbl},
+    {"reject_unverified_sender", ARGUMENT_NONE, ask_reject_unverified_sender},
+    {"reject_unverified_recipient", ARGUMENT_NONE, ask_reject_unverified_recipient},
+    {"reject_unverified_address", ARGUMENT_NONE, ask_reject_unverified_sender},
+    {"permit_naked_ip_address", ARGUMENT_NONE, ask_permit_naked_ip},
+    {"reject_unknown_forward_client_hostname", ARGUMENT_NONE, ask_reject_unknown_forward},
+    {"reject_helo_client_mismatch", ARGUMENT_NONE, ask_reject_helo_mismatch},
+    {"reject_non_mx_helo_hostname", ARGUMENT_NONE, ask_reject_helo_without_mx},
     {"reject_unknown_client_hostname", ARGUMENT_NONE, ask_reject_unknown_client},
     {"reject_unknown_client", ARGUMENT_NONE, ask_reject_unknown_client},
     {"reject_unknown_reverse_client_hostname", ARGUMENT_NONE, ask_reject_unknown_reverse},
@@ -128,6 +157,21 @@ static const struct restriction_type *bare_table_type(struct view title)
     return NULL;
 }
 
+/* "zone" or "zone=127.0.0.[2..11]". */
+static bool check_list(struct view title, const struct restriction *r, struct error *e)
+{
+    struct view zone, pattern;
+    bool filtered = view_cut(r->argument, '=', &zone, &pattern);
+    if (!view_is_empty(zone) && !view_has(zone, ':') &&
+        (!filtered || rbl_pattern_is_valid(view_trim_space(pattern))))
+        return true;
+    error_set(e, "4.3.5",
+              "parameter %.*s: restriction %.*s: bad argument \"%.*s\": need a domain "
+              "name, with =d.d.d.d to say which answers count",
+              VIEW_FMT(title), VIEW_FMT(r->text), VIEW_FMT(r->argument));
+    return false;
+}
+
 /* Take what the restriction wants as its argument from *REST. */
 static bool take_argument(struct access *a, struct view title, struct view *rest,
                           struct restriction *r, struct error *e)
@@ -147,6 +191,10 @@ static bool take_argument(struct access *a, struct view title, struct view *rest
                   VIEW_FMT(title), VIEW_FMT(r->text), VIEW_FMT(r->argument));
         return false;
     }
+    if (r->type->argument == ARGUMENT_POLICY)
+        return (r->policy = policy_open(a, r->argument, e)) != NULL;
+    if (r->type->argument == ARGUMENT_DOMAIN)
+        return check_list(title, r, e);
     if (r->type->argument != ARGUMENT_TABLE)
         return true;
     if (!is_table(r->argument)) {

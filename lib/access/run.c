@@ -100,6 +100,16 @@ static void set_refusal(struct access_run *run, struct access_outcome *out, int 
         arena_printf(run->arena, "%d %s %.*s", out->code, out->status, VIEW_FMT(text));
 }
 
+/* Under warn_if_reject a refusal is a line in the log; under score_if_reject it adds to
+ * the score as well. */
+static enum access_says only_warn(struct access_run *run, struct view reply)
+{
+    run->memory->score += run->points;
+    run->points = 0;
+    access_log(run, "reject_warning", reply);
+    return SAYS_DUNNO;
+}
+
 enum access_says access_refuse(struct access_run *run, int code, const char *status,
                                const char *format, ...)
 {
@@ -110,17 +120,29 @@ enum access_says access_refuse(struct access_run *run, int code, const char *sta
 
     struct access_outcome refusal = {.effects = NULL};
     set_refusal(run, &refusal, code, status, text);
-    if (run->warn_if_reject) {
-        run->warn_if_reject = false;
-        access_log(run, "reject_warning", refusal.reply);
-        return SAYS_DUNNO;
-    }
+    if (run->warn_depth > 0)
+        return only_warn(run, refusal.reply);
     if (run->memory->defer_if_reject && refusal.code / 100 == 5)
         refusal = run->memory->reject_outcome;
     refusal.effects = run->outcome->effects;
     *run->outcome = refusal;
     access_log(run, "reject", refusal.reply);
     return SAYS_REFUSE;
+}
+
+/* Remember a refusal for the case that all is permitted. */
+static enum access_says defer_if_permit(struct access_run *run, int code,
+                                        const char *status, struct view text)
+{
+    struct access_outcome soft = {.effects = NULL};
+    set_refusal(run, &soft, code, status, text);
+    if (run->warn_depth > 0) {
+        (void)only_warn(run, soft.reply);
+    } else if (!run->memory->defer_if_permit) {
+        run->memory->defer_if_permit = true;
+        run->memory->permit_outcome = soft;
+    }
+    return SAYS_DUNNO;
 }
 
 enum access_says access_defer_if_permit(struct access_run *run, const char *status,
@@ -130,16 +152,8 @@ enum access_says access_defer_if_permit(struct access_run *run, const char *stat
     va_start(args, format);
     struct view text = arena_vprintf(run->arena, format, args);
     va_end(args);
-    struct access_outcome soft = {.effects = NULL};
-    set_refusal(run, &soft, (int)conf_int(run->access->conf, P_defer_code), status, text);
-    if (run->warn_if_reject) {
-        run->warn_if_reject = false;
-        access_log(run, "reject_warning", soft.reply);
-    } else if (!run->memory->defer_if_permit) {
-        run->memory->defer_if_permit = true;
-        run->memory->permit_outcome = soft;
-    }
-    return SAYS_DUNNO;
+    return defer_if_permit(run, (int)conf_int(run->access->conf, P_defer_code), status,
+                           text);
 }
 
 enum access_says access_defer_if_reject(struct access_run *run, const char *status,
@@ -157,14 +171,57 @@ enum access_says access_defer_if_reject(struct access_run *run, const char *stat
     return SAYS_DUNNO;
 }
 
+enum access_says access_tempfail_code(struct access_run *run, enum parameter action,
+                                      int code, const char *status, const char *text)
+{
+    if (view_eq(conf_view(run->access->conf, action), VIEW("defer")))
+        return access_refuse(run, code, status, "%s", text);
+    return defer_if_permit(run, code, status, view_of(text));
+}
+
 enum access_says access_tempfail(struct access_run *run, enum parameter action,
                                  const char *status, const char *text)
 {
-    const struct conf *c = run->access->conf;
-    struct view what = conf_view(c, action);
-    if (view_eq(what, VIEW("defer")))
-        return access_refuse(run, (int)conf_int(c, P_defer_code), status, "%s", text);
-    return access_defer_if_permit(run, status, "%s", text);
+    return access_tempfail_code(run, action, 450, status, text);
+}
+
+enum access_says access_permit(struct access_run *run, struct view name,
+                               enum access_stage about, const char *table)
+{
+    if (match_is_empty(run->access->logged_permits) ||
+        match_string(run->access->logged_permits, name, &run->error) != MATCH_YES)
+        return SAYS_PERMIT;
+    struct view text =
+        arena_printf(run->arena, "action=%.*s for %s=%.*s%s%s", VIEW_FMT(name),
+                     access_reply_class(about), VIEW_FMT(access_reply_name(run, about)),
+                     table ? " from " : "", table ? table : "");
+    access_log(run, run->warn_depth > 0 ? "permit_warning" : "permit", text);
+    return SAYS_PERMIT;
+}
+
+/* A status about the other address, or about any address where none is meant, becomes
+ * what fits: postconf(5), default_rbl_reply. */
+void access_fix_status(char status[12], enum access_stage about)
+{
+    static const struct {
+        const char *recipient, *sender;
+    } pairs[] = {{".1.1", ".1.0"}, {".1.2", ".1.8"}, {".1.3", ".1.7"},
+                 {".1.4", ".1.0"}, {".1.5", ".1.0"}, {".1.6", ".1.0"}};
+    bool is_recipient = about == ACCESS_RECIPIENT || about == ACCESS_RELAY;
+    const char *fixed = NULL;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] && !fixed; i++) {
+        if (about == ACCESS_SENDER && strcmp(status + 1, pairs[i].recipient) == 0)
+            fixed = pairs[i].sender;
+        else if (is_recipient && strcmp(status + 1, pairs[i].sender) == 0 &&
+                 strcmp(pairs[i].sender, ".1.0") != 0)
+            fixed = pairs[i].recipient;
+        else if (!is_recipient && about != ACCESS_SENDER &&
+                 (strcmp(status + 1, pairs[i].recipient) == 0 ||
+                  strcmp(status + 1, pairs[i].sender) == 0))
+            fixed = ".0.0";
+    }
+    if (fixed)
+        memcpy(status + 1, fixed, strlen(fixed) + 1);
 }
 
 void access_add_effect(struct access_run *run, enum access_effect_kind kind,
@@ -176,6 +233,23 @@ void access_add_effect(struct access_run *run, enum access_effect_kind kind,
     *end = ARENA_NEW(run->arena, struct access_effect);
     (*end)->kind = kind;
     (*end)->value = arena_dup(run->arena, value);
+}
+
+static bool sets_warning(const struct restriction *r)
+{
+    return r->type &&
+           (r->type->ask == ask_warn_if_reject || r->type->ask == ask_score_if_reject);
+}
+
+static void trace(struct access_run *run, const struct restriction_list *l,
+                  const struct restriction *r, enum access_says says)
+{
+    static const char *const words[] = {
+        [SAYS_DUNNO] = "dunno", [SAYS_PERMIT] = "permit", [SAYS_REFUSE] = "reject"};
+    const struct access_trace *t = run->subject->trace;
+    if (t)
+        t->asked(t->arg, l->title, r->text, words[says],
+                 says == SAYS_REFUSE ? run->outcome->reply : VIEW_NONE);
 }
 
 enum access_says access_run_list(struct access_run *run, const struct restriction_list *l)
@@ -193,6 +267,9 @@ enum access_says access_run_list(struct access_run *run, const struct restrictio
         else
             log_debug("%.*s: restriction %.*s", VIEW_FMT(l->title), VIEW_FMT(r->text));
         says = r->sublist ? access_run_list(run, r->sublist) : r->type->ask(run, r);
+        trace(run, l, r, says);
+        if (run->warn_depth >= run->depth && !sets_warning(r))
+            run->warn_depth = 0;
     }
     run->depth--;
     return says;
@@ -200,9 +277,7 @@ enum access_says access_run_list(struct access_run *run, const struct restrictio
 
 enum access_says ask_permit(struct access_run *run, const struct restriction *r)
 {
-    (void)run;
-    (void)r;
-    return SAYS_PERMIT;
+    return access_permit(run, r->text, run->stage, NULL);
 }
 
 enum access_says ask_reject(struct access_run *run, const struct restriction *r)
@@ -241,11 +316,32 @@ enum access_says ask_defer_if_reject(struct access_run *run, const struct restri
                                   VIEW_FMT(name), access_reply_class(run->stage));
 }
 
+/* The next restriction, with all that it contains, refuses nobody. */
 enum access_says ask_warn_if_reject(struct access_run *run, const struct restriction *r)
 {
     (void)r;
-    run->warn_if_reject = true;
+    if (run->warn_depth == 0)
+        run->warn_depth = run->depth;
+    run->points = 0;
     return SAYS_DUNNO;
+}
+
+/* S213: as warn_if_reject, and the refusal adds to a score that reject_score judges. */
+enum access_says ask_score_if_reject(struct access_run *run, const struct restriction *r)
+{
+    (void)ask_warn_if_reject(run, r);
+    run->points = r->number;
+    return SAYS_DUNNO;
+}
+
+enum access_says ask_reject_score(struct access_run *run, const struct restriction *r)
+{
+    if (run->memory->score < r->number)
+        return SAYS_DUNNO;
+    return access_refuse(run, (int)conf_int(run->access->conf, P_reject_code), "5.7.1",
+                         "<%.*s>: %s rejected: score %lld",
+                         VIEW_FMT(access_reply_name(run, run->about)),
+                         access_reply_class(run->about), (long long)run->memory->score);
 }
 
 enum access_says ask_sleep(struct access_run *run, const struct restriction *r)

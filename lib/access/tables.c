@@ -83,6 +83,13 @@ bool access_try_address(struct access_run *run, const struct restriction *r,
     return true;
 }
 
+bool access_try_whole(struct access_run *run, const struct restriction *r,
+                      struct view key, struct view reply_name, const char *class,
+                      enum access_stage about, enum access_says *says)
+{
+    return try_key(run, r, key, false, reply_name, class, about, says);
+}
+
 static enum access_says client_access(struct access_run *run, const struct restriction *r,
                                       struct view name)
 {

@@ -1,0 +1,223 @@
+/* policy - check_policy_service: decisions of a server of the administrator's own
+ *
+ * Connections are kept and used again (smtpd_policy_service_max_idle, _max_ttl,
+ * _request_limit); a question that fails is asked again on a new one.  When no answer can
+ * be had smtpd_policy_service_default_action stands for it.  SMTPD_POLICY_README.
+ */
+#include "access/internal.h"
+#include "access/policy_private.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/dial.h"
+#include "net/dns.h"
+
+#define REQUEST_MAX ((size_t)64 * 1024)
+
+struct policy_connection {
+    struct list_link link;
+    struct stream *stream;
+    int64_t opened, last_used; /* monotonic */
+    int64_t requests;
+};
+
+static void connection_free(struct policy_connection *c)
+{
+    list_remove(&c->link);
+    stream_close(c->stream);
+    memory_free(c);
+}
+
+struct policy_service *policy_open(struct access *a, struct view argument,
+                                   struct error *e)
+{
+    LIST_FOR_EACH (struct policy_service, known, &a->policies, link)
+        if (view_eq(known->text, argument))
+            return known;
+    struct policy_service *p = ARENA_NEW(a->arena, struct policy_service);
+    p->conf = a->conf;
+    list_init(&p->idle);
+    if (!policy_options_read(p, a->arena, argument, e))
+        return NULL;
+    list_append(&a->policies, &p->link);
+    return p;
+}
+
+void policy_close_all(struct access *a)
+{
+    LIST_FOR_EACH (struct policy_service, p, &a->policies, link) {
+        timer_cancel(&p->reaper);
+        LIST_FOR_EACH_SAFE (struct policy_connection, c, &p->idle, link)
+            connection_free(c);
+    }
+}
+
+/* --- connections --- */
+
+static int dial_unix(const struct policy_service *p, struct view path, int64_t deadline,
+                     struct error *e)
+{
+    struct net_address to;
+    struct str full = STR_INIT(4096);
+    if (path.n > 0 && path.p[0] != '/')
+        str_addf(&full, "%.*s/", VIEW_FMT(conf_view(p->conf, P_queue_directory)));
+    str_add(&full, path);
+    bool fits = net_address_unix(str_view(&full), &to);
+    str_done(&full);
+    if (fits)
+        return dial(&to, NULL, deadline, e);
+    error_set(e, "4.3.5", "name too long for a socket");
+    return -1;
+}
+
+/* The first address of the host that answers. */
+static int dial_inet(const struct policy_service *p, const struct net_endpoint *to,
+                     int64_t deadline, struct error *e)
+{
+    struct arena *scratch = arena_new();
+    struct dns_addresses found;
+    struct view host = view_is_empty(to->host) ? VIEW("localhost") : to->host;
+    uint16_t port = net_port_parse(to->port);
+    int fd = -1;
+    if (port == 0)
+        error_set(e, "4.3.5", "unknown port \"%.*s\"", VIEW_FMT(to->port));
+    else if (dns_lookup_addresses(scratch, host, DNS_WANT_IPV4 | DNS_WANT_IPV6,
+                                  p->timeout, &found, e) == DNS_OK) {
+        for (size_t i = 0; i < found.n && fd < 0; i++) {
+            net_address_set_port(&found.items[i].address, port);
+            fd = dial(&found.items[i].address, NULL, deadline, e);
+        }
+    }
+    arena_free(scratch);
+    return fd;
+}
+
+/* What the log calls the server: "private/policy", "127.0.0.1:10031". */
+static struct view shown_name(const struct policy_service *p)
+{
+    struct view type, rest;
+    (void)view_cut(p->endpoint, ':', &type, &rest);
+    return rest;
+}
+
+static struct policy_connection *connection_open(struct policy_service *p,
+                                                 struct error *e)
+{
+    struct net_endpoint to;
+    struct view type, rest;
+    int64_t deadline = clock_in(p->timeout);
+    int fd = -1;
+    (void)view_cut(p->endpoint, ':', &type, &rest);
+    if (view_eq(type, VIEW("unix")))
+        fd = dial_unix(p, rest, deadline, e);
+    else if (net_endpoint_parse(p->endpoint, &to))
+        fd = dial_inet(p, &to, deadline, e);
+    else
+        error_set(e, "4.3.5", "not an end point");
+    if (fd < 0) {
+        log_warning("connect to %.*s: %s", VIEW_FMT(shown_name(p)), e->text);
+        return NULL;
+    }
+    struct policy_connection *c = NEW(struct policy_connection);
+    c->stream = stream_open_fd(fd);
+    stream_set_timeout(c->stream, p->timeout);
+    c->opened = c->last_used = clock_mono();
+    return c;
+}
+
+/* Is its time, or its number of requests, used up? */
+static bool is_worn_out(const struct policy_service *p, const struct policy_connection *c,
+                        int64_t now)
+{
+    return now - c->last_used >= p->max_idle ||
+           (p->max_ttl > 0 && now - c->opened >= p->max_ttl) ||
+           (p->request_limit > 0 && c->requests >= p->request_limit);
+}
+
+static void reap(struct timer *t)
+{
+    struct policy_service *p = CONTAINER_OF(t, struct policy_service, reaper);
+    int64_t now = clock_mono();
+    LIST_FOR_EACH_SAFE (struct policy_connection, c, &p->idle, link)
+        if (is_worn_out(p, c, now))
+            connection_free(c);
+    if (!list_is_empty(&p->idle))
+        timer_set(t, clock_in(CLOCK_SECOND), reap);
+}
+
+static void connection_keep(struct policy_service *p, struct policy_connection *c)
+{
+    c->requests++;
+    c->last_used = clock_mono();
+    if (is_worn_out(p, c, c->last_used)) {
+        connection_free(c);
+        return;
+    }
+    list_prepend(&p->idle, &c->link);
+    timer_set(&p->reaper, clock_in(CLOCK_SECOND), reap);
+}
+
+/* One that waits, or a new one; *IS_OLD says which. */
+static struct policy_connection *connection_get(struct policy_service *p, bool *is_old,
+                                                struct error *e)
+{
+    struct policy_connection *c = LIST_FIRST(struct policy_connection, &p->idle, link);
+    *is_old = c != NULL;
+    if (!c)
+        return connection_open(p, e);
+    list_remove(&c->link);
+    return c;
+}
+
+/* --- questions --- */
+
+static bool ask_once(struct policy_service *p, struct policy_connection *c,
+                     struct view request, struct arena *a, struct view *action,
+                     struct error *e)
+{
+    stream_write(c->stream, request);
+    enum stream_result sent = stream_flush(c->stream);
+    if (sent != STREAM_OK)
+        error_set(e, "4.3.0", "%s", stream_strerror(c->stream, sent));
+    if (sent == STREAM_OK && policy_reply_read(c->stream, a, action, e)) {
+        connection_keep(p, c);
+        return true;
+    }
+    connection_free(c);
+    return false;
+}
+
+/* May suspend. */
+static bool ask(struct policy_service *p, struct view request, struct arena *a,
+                struct view *action, struct error *e)
+{
+    for (int64_t i = 1;; i++) {
+        bool is_old;
+        struct policy_connection *c = connection_get(p, &is_old, e);
+        if (c && ask_once(p, c, request, a, action, e))
+            return true;
+        if (c && is_old) { /* the server closed it meanwhile: no failure yet */
+            i--;
+            continue;
+        }
+        log_warning("problem talking to server %.*s: %s", VIEW_FMT(shown_name(p)),
+                    e->text);
+        if (i >= p->try_limit)
+            return false;
+        (void)fiber_sleep(p->retry_delay);
+    }
+}
+
+enum access_says ask_policy_service(struct access_run *run, const struct restriction *r)
+{
+    struct policy_service *p = r->policy;
+    struct str request = STR_INIT(REQUEST_MAX);
+    struct view action;
+    policy_request_write(p, run->subject, &request);
+    bool good =
+        !request.overflow && ask(p, str_view(&request), run->arena, &action, &run->error);
+    str_done(&request);
+    return access_action(run, shown_name(p), good ? action : p->default_action,
+                         VIEW("policy query"), access_reply_name(run, run->about),
+                         access_reply_class(run->about), run->about);
+}
