@@ -12,6 +12,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness.instance import Instance  # noqa: E402
 
 
+def pytest_configure(config):
+    """The mark of pytest-xdist is known where xdist is not, too."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that one process runs in order")
+
+
 @pytest.fixture
 def place():
     """A short, world-searchable directory: socket names have little room."""

@@ -57,7 +57,10 @@ static bool names_tables(struct view value)
 
 const char *const *table_paths(const struct conf *c)
 {
-    struct path_set set = {.items = memory_alloc_array(MAX_PATHS + 2, sizeof(char *))};
+    /* Lives as long as the process; leak checkers see it. */
+    static struct path_set set;
+
+    set = (struct path_set){.items = memory_alloc_array(MAX_PATHS + 2, sizeof(char *))};
     set.items[set.n++] = memory_cstr(conf_directory(c));
     for (int p = 0; p < P_COUNT; p++) {
         struct view value = conf_view(c, (enum parameter)p);

@@ -4,17 +4,14 @@ A message that an alias sends on gets a new queue ID, so no mailbox could recogn
 message and the mark on the old recipient have to become durable together.
 """
 
-import shutil
-import signal
 import smtplib
-import time
 
 import pytest
 
-from .ledger import BOXES, Ledger, children, mailbox_instance
-from .test_every_call import STEPS, alive, attach
+from .ledger import BOXES, Ledger, mailbox_instance, running
+from .tracer import STEPS, Killer, needs_strace
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
+pytestmark = needs_strace
 
 
 class Forwarded(Ledger):
@@ -36,18 +33,6 @@ class Forwarded(Ledger):
         return True
 
 
-def revived(ledger):
-    """The pid of local, when mail has made master start it again; None when that takes too long."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        pids = children(ledger.instance).get("local")
-        if pids:
-            return pids[0]
-        ledger.send_one()
-        time.sleep(0.1)
-    return None
-
-
 @pytest.mark.parametrize("calls", ["sendmsg", "recvmsg", "write,pwrite64,writev"])
 def test_killed_while_sending_on(new_instance, calls):
     """S276 S098: a list whose delivery is killed at any call reaches each member once."""
@@ -59,19 +44,11 @@ def test_killed_while_sending_on(new_instance, calls):
     ledger.settle()
     kills = 0
     for number in STEPS:
-        pid = revived(ledger)
-        assert pid, "master does not start local again\n" + "".join(x + "\n" for x in instance.log().splitlines() if "master" in x or "warning" in x)
-        tracer = attach(pid, calls, number)
-        for _ in range(4):
-            ledger.send_one()
-        end = time.monotonic() + 1
-        while alive(pid) and time.monotonic() < end:
-            time.sleep(0.02)
-        killed = not alive(pid)
-        kills += killed
-        tracer.send_signal(signal.SIGINT)
-        tracer.wait(timeout=10)
-        if not killed:
-            break
+        with Killer(running(ledger, "local"), calls, number) as killer:
+            for _ in range(3):
+                ledger.send_one()
+            if not killer.has_killed():
+                break
+        kills += 1
     ledger.settle()
     assert kills > 1

@@ -1,11 +1,13 @@
 """Fixtures of the whole-system tests: an Internet, and systems that are connected to it."""
 
+import shutil
+
 import pytest
 
 from harness.instance import Instance
 from testnet.internet import Internet
 
-from .people import ALIASES, IS_ROOT, setgid_stage
+from .people import ALIASES, IS_ROOT, open_directory, setgid_stage
 
 
 @pytest.fixture
@@ -43,11 +45,10 @@ def gateway(connect):
 
 
 @pytest.fixture(scope="session")
-def installed_stage(tmp_path_factory):
+def installed_stage():
     """The programs with the group rights of an installed system; needs root."""
     if not IS_ROOT:
         pytest.skip("set-gid programs need root")
-    directory = tmp_path_factory.mktemp("stage")
-    for part in (directory, *directory.parents[:2]):
-        part.chmod(0o755)
-    return setgid_stage(directory)
+    directory = open_directory()
+    yield setgid_stage(directory)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -11,6 +11,7 @@ import pathlib
 import pwd
 import shutil
 import subprocess
+import tempfile
 
 from harness.instance import STAGE
 
@@ -49,6 +50,13 @@ root:           {CHRIS}
 
 def user_id(name):
     return pwd.getpwnam(name).pw_uid
+
+
+def open_directory():
+    """A new directory that other users may enter; its maker removes it."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="dil."))
+    directory.chmod(0o755)
+    return directory
 
 
 def setgid_stage(directory):

@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import smtplib
 import time
 
@@ -18,8 +19,10 @@ import pytest
 from harness.instance import PATIENCE, STAGE, Dialogue, Instance, wait_until
 from testnet.internet import UNKNOWN_SENDER, Internet
 
-from .people import (ALIASES, CHRIS, IS_ROOT, LOULOU, as_user, environment_of, run_as, setgid_stage,
-                     user_id)
+from .people import (ALIASES, CHRIS, IS_ROOT, LOULOU, as_user, environment_of, open_directory,
+                     run_as, setgid_stage, user_id)
+
+pytestmark = pytest.mark.xdist_group("walk")  # step by step, in one process
 
 LAN_CLIENT = "127.10.0.10"
 OUTSIDER = "127.10.0.250"
@@ -99,19 +102,32 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory):
-    place = tmp_path_factory.mktemp("walk")
-    for part in (place, *place.parents[:2]):
-        part.chmod(0o755)
+def walk():
+    place = open_directory()
     with Internet() as net:
         one = Walk(place, net)
         one.gw.start()
         yield one
         one.gw.stop()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 LOCAL_LINE = (r"postfix/local\[\d+\]: (\w+): to=<{to}>, orig_to=<{orig}>, relay=local, "
               r"delay=[\d.]+, delays=[\d./]+, dsn=2\.0\.0, status=sent \(delivered to mailbox\)")
+
+
+def end_of(pid, terminal):
+    """The wait status of a program that has nothing more to ask on its TERMINAL."""
+    shown = b""
+    try:
+        while select.select([terminal], [], [], PATIENCE)[0]:
+            shown += os.read(terminal, 4096)
+        os.kill(pid, signal.SIGKILL)
+        raise AssertionError(f"still there after: {shown!r}")
+    except OSError:  # nobody has this terminal open any more
+        return os.waitpid(pid, 0)[1]
+    finally:
+        os.close(terminal)
 
 
 class TestLocalMail:
@@ -196,8 +212,7 @@ class TestLocalMail:
                 shown += os.read(terminal, 4096)
             shown = shown[shown.index(prompt.encode()) + len(prompt):]
             os.write(terminal, answer.encode())
-        assert os.waitpid(pid, 0)[1] == 0
-        os.close(terminal)
+        assert end_of(pid, terminal) == 0
         assert "coucou" in walk.find(subject)
 
     @pytest.mark.parametrize("mail, setting", MAILERS)
