@@ -16,7 +16,8 @@ def mailbox_instance(make, **parameters):
     settings = dict(virtual_mailbox_domains="boite.example", virtual_minimum_uid="1",
                     virtual_mailbox_limit="0", queue_journal_segment_size="1048576",
                     checkpoint_interval="1s", minimal_backoff_time="1s",
-                    maximal_backoff_time="2s", queue_run_delay="1s", transport_retry_time="1s")
+                    maximal_backoff_time="2s", queue_run_delay="1s", transport_retry_time="1s",
+                    service_throttle_time="1s")  # programs are killed again and again
     instance = make("crash", **{**settings, **parameters})
     base = instance.directory / "boxes"
     base.mkdir(parents=True)

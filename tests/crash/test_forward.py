@@ -36,7 +36,7 @@ class Forwarded(Ledger):
 @pytest.mark.parametrize("calls", ["sendmsg", "recvmsg", "write,pwrite64,writev"])
 def test_killed_while_sending_on(new_instance, calls):
     """S276 S098: a list whose delivery is killed at any call reaches each member once."""
-    instance = mailbox_instance(new_instance, service_throttle_time="1s")
+    instance = mailbox_instance(new_instance)
     entries = ", ".join(f"{{{b}-list = {b}@boite.example}}" for b in BOXES)
     instance.set(alias_maps=f"inline:{{{entries}}}", local_recipient_maps="").start()
     ledger = Forwarded(instance)
