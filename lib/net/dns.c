@@ -31,6 +31,8 @@ static const char *type_text(enum dns_type type)
         return "TXT";
     case DNS_TYPE_AAAA:
         return "AAAA";
+    case DNS_TYPE_TLSA:
+        return "TLSA";
     }
     return "?";
 }
@@ -321,6 +323,7 @@ enum dns_result dns_lookup_addresses(struct arena *a, struct view host, unsigned
             continue;
         add_addresses(&answers[i].packet, DNS_SECTION_ANSWER, types[i],
                       answers[i].canonical, found[i], out);
+        out->canonical = answers[i].canonical;
         out->secure = out->secure && answers[i].secure;
     }
     error_clear(e);
@@ -381,6 +384,36 @@ enum dns_result dns_lookup_txt(struct arena *a, struct view name, int64_t timeou
                                struct dns_texts *out, struct error *e)
 {
     return lookup_texts(a, name, DNS_TYPE_TXT, timeout, out, e);
+}
+
+enum dns_result dns_lookup_tlsa(struct arena *a, struct view name, int64_t timeout,
+                                struct dns_tlsa *out, struct error *e)
+{
+    struct answer answer;
+    size_t position = 0;
+    const struct dns_record *record;
+
+    *out = (struct dns_tlsa){.n = 0};
+    enum dns_result r = ask(a, &name, DNS_TYPE_TLSA, timeout, &answer, e);
+    if (r != DNS_OK)
+        return r;
+    size_t n = count(&answer.packet, DNS_SECTION_ANSWER, DNS_TYPE_TLSA, answer.canonical);
+    out->items = arena_alloc_array(a, n, sizeof(out->items[0]));
+    out->secure = answer.secure;
+    for (;
+         n > 0 && (record = dns_packet_next(&answer.packet, &position, DNS_SECTION_ANSWER,
+                                            DNS_TYPE_TLSA, answer.canonical));
+         n--) {
+        if (record->text.n < 4) /* RFC 6698 2.1: three numbers and at least a byte */
+            continue;
+        const unsigned char *p = (const unsigned char *)record->text.p;
+        out->items[out->n++] =
+            (struct dns_tlsa_record){.usage = p[0],
+                                     .selector = p[1],
+                                     .matching = p[2],
+                                     .data = view_from(record->text, 3)};
+    }
+    return DNS_OK;
 }
 
 enum dns_result dns_lookup_ns(struct arena *a, struct view name, int64_t timeout,

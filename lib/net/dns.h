@@ -23,6 +23,10 @@ enum dns_result {
  * read here and nothing is opened later.  The first look-up starts a thread, so a child
  * made by fork must not look up. */
 void dns_init(struct view nameservers);
+/* Validate answers from now on, by the trust anchor in FILE (DS or DNSKEY records);
+ * before dns_init().  A file that cannot be read is told in the log and nothing is
+ * secure. */
+void dns_use_trust_anchor(const char *file);
 /* For tests: let all go; no look-up may be running. */
 void dns_done(void);
 
@@ -32,7 +36,9 @@ struct dns_address {
 struct dns_addresses {
     size_t n;
     struct dns_address *items;
-    bool secure; /* DNSSEC validated: never yet, since no trust anchor is read */
+    bool secure;           /* DNSSEC validated; see dns_use_trust_anchor() */
+    struct view canonical; /* what HOST stands for after CNAMEs; empty: it is numeric, or
+                              known from /etc/hosts */
 };
 struct dns_mx_host {
     struct view name; /* without trailing dot, ACE form */
@@ -70,6 +76,18 @@ enum dns_result dns_lookup_txt(struct arena *a, struct view name, int64_t timeou
                                struct dns_texts *out, struct error *e);
 enum dns_result dns_lookup_ns(struct arena *a, struct view name, int64_t timeout,
                               struct dns_texts *out, struct error *e);
+struct dns_tlsa_record {
+    uint8_t usage, selector, matching;
+    struct view data;
+};
+struct dns_tlsa {
+    size_t n;
+    struct dns_tlsa_record *items;
+    bool secure;
+};
+/* NAME is "_25._tcp.host".  RFC 6698. */
+enum dns_result dns_lookup_tlsa(struct arena *a, struct view name, int64_t timeout,
+                                struct dns_tlsa *out, struct error *e);
 const char *dns_strresult(enum dns_result r);
 
 #endif

@@ -161,6 +161,9 @@ static void get_data(struct arena *a, struct cursor *c, struct dns_record *r,
     case DNS_TYPE_TXT:
         r->text = get_text(a, c, length);
         break;
+    case DNS_TYPE_TLSA:
+        r->text = arena_dup(a, get_bytes(c, length));
+        break;
     default:
         (void)get_bytes(c, length);
         break;
@@ -178,6 +181,7 @@ static bool is_known(const struct dns_record *r, unsigned class)
     case DNS_TYPE_CNAME:
     case DNS_TYPE_PTR:
     case DNS_TYPE_TXT:
+    case DNS_TYPE_TLSA:
         return class == CLASS_IN;
     default:
         return false;

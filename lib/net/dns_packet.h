@@ -16,7 +16,8 @@ enum dns_type {
     DNS_TYPE_PTR = 12,
     DNS_TYPE_MX = 15,
     DNS_TYPE_TXT = 16,
-    DNS_TYPE_AAAA = 28
+    DNS_TYPE_AAAA = 28,
+    DNS_TYPE_TLSA = 52
 };
 enum dns_rcode { DNS_RCODE_OK = 0, DNS_RCODE_SERVFAIL = 2, DNS_RCODE_NXDOMAIN = 3 };
 enum dns_section { DNS_SECTION_ANSWER, DNS_SECTION_AUTHORITY, DNS_SECTION_ADDITIONAL };
@@ -28,7 +29,7 @@ struct dns_record {
     struct view owner;          /* lower case, no trailing dot; "" is the root */
     struct view target;         /* MX NS CNAME PTR: likewise */
     unsigned preference;        /* MX */
-    struct view text;           /* TXT: its character strings joined */
+    struct view text;           /* TXT: its character strings joined; TLSA: as it is */
     struct net_address address; /* A AAAA: port 0 */
 };
 

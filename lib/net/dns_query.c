@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <unbound.h>
+#include <unistd.h>
 
 #define HOSTS_FILE        "/etc/hosts"
 #define HOSTS_LIMIT       ((size_t)4 * 1024 * 1024)
@@ -31,6 +32,7 @@ struct dns_query {
 };
 
 static struct ub_ctx *context;
+static char anchor[1024];
 static struct dns_hosts *hosts;
 static unsigned open_queries;
 static struct fiber *pump;
@@ -38,7 +40,6 @@ static struct fiber *pump;
 static const struct {
     const char *name, *value;
 } options[] = {
-    {"module-config:", "iterator"},    /* no trust anchor, so nothing to validate */
     {"do-not-query-localhost:", "no"}, /* a resolver on this host is common */
     {"minimal-responses:", "no"},      /* keep the addresses beside MX records */
     {"unblock-lan-zones:", "yes"},  /* private networks have reverse zones of their own */
@@ -119,6 +120,24 @@ static void check(int error, const char *what)
         log_fatal("libunbound: %s: %s", what, ub_strerror(error));
 }
 
+void dns_use_trust_anchor(const char *file)
+{
+    (void)snprintf(anchor, sizeof anchor, "%s", file);
+}
+
+/* With an anchor answers are validated. */
+static void add_anchor(void)
+{
+    bool has_anchor = anchor[0] && access(anchor, R_OK) == 0;
+    if (anchor[0] && !has_anchor)
+        log_warning("open trust anchor %s: %s: no DNSSEC", anchor, strerror(errno));
+    check(ub_ctx_set_option(
+              context, "module-config:", has_anchor ? "validator iterator" : "iterator"),
+          "module-config");
+    if (has_anchor)
+        check(ub_ctx_add_ta_file(context, anchor), anchor);
+}
+
 void dns_init(struct view nameservers)
 {
     dns_done();
@@ -128,6 +147,7 @@ void dns_init(struct view nameservers)
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         check(ub_ctx_set_option(context, options[i].name, options[i].value),
               options[i].name);
+    add_anchor();
     check(ub_ctx_async(context, 1), "threads");
     unsigned n = nameservers.n ? add_listed_nameservers(nameservers) : add_resolv_conf();
     if (n == 0) /* as the C library does */

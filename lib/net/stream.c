@@ -196,3 +196,24 @@ enum stream_result stream_wait_write(struct stream *s, int64_t end)
     s->burst = 0;
     return wake_result(s, watch_wait_write(&s->watch, end));
 }
+
+enum stream_result stream_layer_run(struct stream *s, int (*step)(struct stream_layer *l,
+                                                                  enum stream_want *want))
+{
+    int64_t end = stream_operation_end(s);
+    for (;;) {
+        enum stream_want want = STREAM_WANT_READ;
+        if (step(s->layer, &want) == 0)
+            return STREAM_OK;
+        if (errno != EAGAIN)
+            return stream_fail(s, errno);
+        if (want == STREAM_WANT_READ)
+            s->watch.readable = false;
+        else
+            s->watch.writable = false;
+        enum stream_result r = want == STREAM_WANT_READ ? stream_wait_read(s, end)
+                                                        : stream_wait_write(s, end);
+        if (r != STREAM_OK)
+            return r;
+    }
+}

@@ -29,5 +29,10 @@ struct stream_layer {
  * in S: stream_flush() and stream_drop_input() before. */
 void stream_set_layer(struct stream *s, struct stream_layer *l);
 struct stream_layer *stream_layer(const struct stream *s);
+/* Repeat STEP (a handshake) while it gives -1 with EAGAIN, waiting in between for what it
+ * wants, within the stream's time-out and deadline.  May suspend. */
+enum stream_result stream_layer_run(struct stream *s,
+                                    int (*step)(struct stream_layer *l,
+                                                enum stream_want *want)) MUST_CHECK;
 
 #endif
