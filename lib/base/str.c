@@ -74,7 +74,11 @@ bool str_add_cstr(struct str *s, const char *text)
 
 bool str_add_char(struct str *s, char c)
 {
-    return str_add(s, (struct view){&c, 1});
+    if (s->n + 1 >= s->cap || s->n >= s->limit || s->overflow)
+        return str_add(s, (struct view){&c, 1});
+    s->p[s->n++] = c;
+    s->p[s->n] = '\0';
+    return true;
 }
 
 bool str_addf(struct str *s, const char *format, ...)

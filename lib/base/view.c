@@ -1,6 +1,8 @@
 /* view - comparing, searching and cutting runs of bytes */
 #include "base/view.h"
 
+#include <stdint.h>
+
 bool view_eq(struct view a, struct view b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
@@ -72,10 +74,32 @@ size_t view_rfind(struct view v, char c)
     return hit ? (size_t)(hit - v.p) : VIEW_NPOS;
 }
 
+/* One bit for each byte value. */
+struct byte_set {
+    uint64_t bits[4];
+};
+
+static struct byte_set byte_set_of(struct view bytes)
+{
+    struct byte_set s = {{0}};
+    for (size_t i = 0; i < bytes.n; i++) {
+        unsigned char c = (unsigned char)bytes.p[i];
+        s.bits[c / 64] |= UINT64_C(1) << c % 64;
+    }
+    return s;
+}
+
+static bool byte_set_has(const struct byte_set *s, char byte)
+{
+    unsigned char c = (unsigned char)byte;
+    return s->bits[c / 64] >> c % 64 & 1;
+}
+
 size_t view_find_any(struct view v, struct view set)
 {
+    struct byte_set wanted = byte_set_of(set);
     for (size_t i = 0; i < v.n; i++)
-        if (view_has(set, v.p[i]))
+        if (byte_set_has(&wanted, v.p[i]))
             return i;
     return VIEW_NPOS;
 }
@@ -113,9 +137,10 @@ struct view view_from(struct view v, size_t from)
 
 struct view view_trim(struct view v, struct view set)
 {
-    while (v.n > 0 && view_has(set, v.p[v.n - 1]))
+    struct byte_set unwanted = byte_set_of(set);
+    while (v.n > 0 && byte_set_has(&unwanted, v.p[v.n - 1]))
         v.n--;
-    while (v.n > 0 && view_has(set, v.p[0])) {
+    while (v.n > 0 && byte_set_has(&unwanted, v.p[0])) {
         v.p++;
         v.n--;
     }

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define BATCH_KEEP   (1u << 20) /* a bigger buffer is given back when it was used once */
+#define COMPANY_WAIT (CLOCK_SECOND / 1000) /* small records wait for a message */
+#define COMPANY_MAX  (64u << 10)           /* bytes of them that do */
 #define SYNC_DELAY   (1 * CLOCK_SECOND)
 #define SEGMENT_WAIT (10 * CLOCK_SECOND)
 
@@ -50,7 +52,7 @@ static bool write_pages(int fd, struct iovec *v, int n, uint64_t offset)
     return true;
 }
 
-/* In a worker: checksums, one write, one flush. */
+/* Checksums, one write, and a flush where the batch wants one: then in a worker. */
 static void flush_work(void *arg)
 {
     struct flush_job *job = arg;
@@ -271,7 +273,10 @@ static bool flush_batch(struct journal *j)
     pad_batch(&j->flight);
     struct flush_job job = {&j->flight, page, s->sequence, s->end, s->fd, false, 0};
     waitq_wake_all(&j->room);
-    thread_run(flush_work, &job);
+    if (j->flight.wants_sync)
+        thread_run(flush_work, &job);
+    else
+        flush_work(&job); /* into the page cache, a few microseconds */
     memory_free(page);
     s->end += (uint32_t)j->flight.n;
     if (job.good) {
@@ -311,12 +316,23 @@ static void sync_late(struct journal *j)
     }
 }
 
+/* Records that nobody waits for travel with the next message, if one comes soon: a page
+ * and a write less for each message of a steady stream. */
+static void wait_for_company(struct journal *j)
+{
+    int64_t deadline = clock_in(COMPANY_WAIT);
+    while (!j->collect.wants_sync && !j->stopping && j->collect.n < COMPANY_MAX)
+        if (waitq_wait(&j->work, deadline) != WAKE_OK)
+            return;
+}
+
 void journal_flusher(void *arg)
 {
     struct journal *j = arg;
     while (!j->stopping || j->collect.n > 0) {
         if (j->collect.n > 0) {
             bool was_stopping = j->stopping;
+            wait_for_company(j);
             if (!flush_batch(j) && was_stopping)
                 break;
             continue;
