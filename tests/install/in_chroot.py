@@ -34,12 +34,12 @@ def depends():
 
 @pytest.fixture(scope="session")
 def debian():
-    """A Debian with nothing but what the package depends on, and rpm."""
+    """A Debian with nothing but what the package depends on, rpm and an init."""
     if not (DEBIAN / "complete").exists():
         subprocess.run(["rm", "-rf", "--one-file-system", DEBIAN], check=True)
         release = re.search(r"VERSION_CODENAME=(\w+)", pathlib.Path("/etc/os-release").read_text())
-        subprocess.run(["debootstrap", "--variant=minbase",
-                        "--include=" + ",".join([*depends(), "rpm"]), release[1], DEBIAN],
+        subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase",
+                        "--include=" + ",".join([*depends(), "rpm", "sysvinit-core"]), release[1], DEBIAN],
                        check=True, stdout=subprocess.DEVNULL, timeout=1800)
         (DEBIAN / "complete").touch()
     return DEBIAN

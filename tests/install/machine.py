@@ -5,6 +5,7 @@ with the machine, and what is written lies in memory (a layer over the root dire
 """
 
 import pathlib
+import struct
 import subprocess
 
 from harness.instance import wait_until
@@ -21,9 +22,11 @@ ip link set lo up
 echo ready
 exec chroot "$1/root" sleep infinity
 """
-# RUNLEVEL: as if it had been started, without systemd.
-ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "RUNLEVEL=2",
-               "PREVLEVEL=N", "DEBIAN_FRONTEND=noninteractive")
+ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+               "DEBIAN_FRONTEND=noninteractive")
+# A machine without systemd that has been started: utmp(5) says that it is in runlevel 2.
+UTMP = struct.pack("hxxi32s4s32s256s52x", 1, ord("2") + 256 * ord("N"), b"~", b"~~",
+                   b"runlevel", b"")
 
 
 class Machine:
@@ -37,6 +40,7 @@ class Machine:
         assert self.holder.stdout.readline() == "ready\n", "the machine could not be made"
         children = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children")
         self.first = children.read_text().split()[0]
+        self.write(UTMP, "/run/utmp")
 
     def __enter__(self):
         return self
@@ -66,11 +70,13 @@ class Machine:
     def has(self, path):
         return self.shell(f"ls -d {path} 2>/dev/null", check=False) != ""
 
+    def write(self, data, path):
+        subprocess.run([*self.enter(), "env", "--chdir=/", "sh", "-c", 'cat >"$1"', "sh", path],
+                       input=data, check=True, timeout=60)
+
     def copy_in(self, source, path):
         """A file of the host."""
-        data = pathlib.Path(source).read_bytes()
-        subprocess.run([*self.enter(), "sh", "-c", 'cat >"$1"', "sh", path], input=data,
-                       check=True, timeout=60)
+        self.write(pathlib.Path(source).read_bytes(), path)
 
     def new_user(self, name):
         self.run("useradd", "--create-home", name)
