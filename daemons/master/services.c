@@ -26,6 +26,10 @@ static const struct program programs[] = {
     {"qmgr", "qmgr", NULL, SOCK_SEQPACKET, OWNER | SHARED},
     {"oqmgr", "qmgr", NULL, SOCK_SEQPACKET, OWNER | SHARED},
     {"bounce", "bounce", NULL, SOCK_SEQPACKET, SHARED},
+    {"proxymap", "proxymap", NULL, SOCK_SEQPACKET, SHARED},
+    {"anvil", "anvil", NULL, SOCK_SEQPACKET, SHARED},
+    {"verify", "verify", NULL, SOCK_SEQPACKET, SHARED},
+    {"qmqpd", "qmqpd", NULL, SOCK_STREAM, PER_CORE},
     /* What others hold and somebody asks for over a socket. */
     {"showq", NULL, "qmgr", SOCK_SEQPACKET, 0},
     {"flush", NULL, "qmgr", SOCK_SEQPACKET, 0},
@@ -36,11 +40,8 @@ static const struct program programs[] = {
     {"trivial-rewrite", NULL, NULL, 0, 0},
     {"tlsmgr", NULL, NULL, 0, 0},
     {"tlsproxy", NULL, NULL, 0, 0},
-    {"verify", NULL, NULL, 0, 0},
-    {"anvil", NULL, NULL, 0, 0},
     {"scache", NULL, NULL, 0, 0},
     {"dnsblog", NULL, NULL, 0, 0},
-    {"proxymap", NULL, NULL, 0, 0},
 };
 
 const struct program *program_find(struct view command)
