@@ -113,6 +113,7 @@ static void write_header(struct writer *w)
         putf(w, "References: %.*s", VIEW_FMT(d->original.message_id));
         putf(w, "In-Reply-To: %.*s", VIEW_FMT(d->original.message_id));
     }
+    /* RFC 3834 5 */
     putf(w, "Auto-Submitted: %s", d->for_postmaster ? "auto-generated" : "auto-replied");
     put(w, "MIME-Version: 1.0");
     putf(w, "Content-Type: multipart/report; report-type=%sdelivery-status;",

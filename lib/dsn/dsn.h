@@ -1,4 +1,4 @@
-/* dsn - delivery status notifications as mail: multipart/report (RFC 3462, RFC 3464, RFC
+/* dsn - delivery status notifications as mail: multipart/report (RFC 6522, RFC 3464, RFC
  * 6533)
  *
  * Three parts: words for people, a message/delivery-status for programs, and the message

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check notifications as RFC 3464 and RFC 3462 want them, with a parser that is not ours.
+"""Check notifications as RFC 3464 and RFC 6522 want them, with a parser that is not ours.
 
     dsn_check.py PROGRAM         PROGRAM is dsn_test, which prints samples
     dsn_check.py FILE.eml ...

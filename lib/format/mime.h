@@ -100,7 +100,7 @@ struct content_type {
 bool content_type_parse(struct view body, struct str *buffer, struct content_type *t);
 bool content_type_is(const struct content_type *t, const char *type, const char *subtype);
 /* The value of parameter NAME in the body of Content-Type or
- * Content-Disposition, unquoted and appended to OUT. */
+ * Content-Disposition (RFC 2183), unquoted and appended to OUT. */
 bool mime_parameter(struct view body, struct view name, struct str *out);
 
 enum mime_encoding {

@@ -11,8 +11,8 @@
 
 enum ehlo_keyword {
     EHLO_PIPELINING = 1 << 0,
-    EHLO_SIZE = 1 << 1,
-    EHLO_8BITMIME = 1 << 2,
+    EHLO_SIZE = 1 << 1,     /* RFC 1870 */
+    EHLO_8BITMIME = 1 << 2, /* RFC 6152 */
     EHLO_ENHANCEDSTATUSCODES = 1 << 3,
     EHLO_DSN = 1 << 4,
     EHLO_SMTPUTF8 = 1 << 5,

@@ -3,7 +3,7 @@
  * "From sender date", the headers of delivery, the content with ">From " quoting, an
  * empty line.  The file is locked; what fails is cut off again.  Opening and writing are
  * two steps, so that a caller may open with one set of rights and write with another.
- * Everything here blocks.
+ * Everything here blocks.  RFC 4155, where it fits what mail programs on UNIX read.
  */
 #ifndef STORE_MBOX_H
 #define STORE_MBOX_H

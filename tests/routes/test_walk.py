@@ -199,7 +199,7 @@ class TestLocalMail:
         """S175: mail root; Subject: test interne; coucou; a dot; Cc: empty."""
         settings = walk.gw.file("mailrc", "set ask\nset askcc\nset askatend\nset dot\n"
                                 f"set {setting}={walk.stage}/bin/sendmail\n")
-        command = as_user(CHRIS, walk.gw, shutil.which(mail), "root")
+        command = as_user(CHRIS, walk.gw, shutil.which(mail), "-n", "root")
         environment = dict(environment_of(CHRIS, walk.gw), MAILRC=str(settings), TERM="dumb")
         pid, terminal = pty.fork()
         if pid == 0:
