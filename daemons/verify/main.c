@@ -110,25 +110,23 @@ static bool send_probe(struct view address, struct arena *a, struct error *e)
 
 /* --- the cache --- */
 
-static void remember(struct view key, const struct entry *x)
+static void remember(struct view key, const struct entry *x, struct error *e)
 {
-    struct error e = ERROR_INIT;
     struct str text = STR_INIT(8192);
     entry_write(x, &text);
-    if (!cache_put(verify.cache, key, str_view(&text), &e))
-        log_warning("address verification cache: %s", e.text);
+    if (!cache_put(verify.cache, key, str_view(&text), e))
+        log_warning("address verification cache: %s", e->text);
     str_done(&text);
 }
 
 /* What is known and may be believed; else "unknown". */
-static struct entry recall(struct view key, struct arena *a)
+static struct entry recall(struct view key, struct arena *a, struct error *e)
 {
-    struct error e = ERROR_INIT;
     struct view text;
     struct entry x;
-    enum table_result got = cache_get(verify.cache, key, a, &text, &e);
+    enum table_result got = cache_get(verify.cache, key, a, &text, e);
     if (got == TABLE_ERROR)
-        log_warning("address verification cache: %s", e.text);
+        log_warning("address verification cache: %s", e->text);
     if (got == TABLE_FOUND && !entry_parse(text, &x))
         log_warning("bad address verify table entry: %.*s",
                     VIEW_FMT(view_sub(text, 0, 100)));
@@ -172,7 +170,7 @@ static bool answer_query(struct ipc *c, struct arena *a, struct view address,
                          struct error *e)
 {
     struct view key = arena_lower(a, address);
-    struct entry x = recall(key, a);
+    struct entry x = recall(key, a, e);
     bool probe = entry_wants_probe(&x, &verify.times, now_seconds());
     struct ipc_message *m = ipc_message_new(a, IPC_VERIFY_IS);
     ipc_put_u64(m, IPC_ATTR_VERDICT, x.verdict);
@@ -180,12 +178,11 @@ static bool answer_query(struct ipc *c, struct arena *a, struct view address,
     if (probe &&
         (x.updated != 0 || conf_bool(verify.conf, P_address_verify_negative_cache))) {
         x.probed = now_seconds();
-        remember(key, &x);
+        remember(key, &x, e);
     }
     bool good = ipc_send(c, m, clock_in(ANSWER_TIMEOUT), e);
-    struct error why = ERROR_INIT;
-    if (probe && !send_probe(address, a, &why))
-        log_warning("cannot send a probe to %.*s: %s", VIEW_FMT(address), why.text);
+    if (probe && !send_probe(address, a, e))
+        log_warning("cannot send a probe to %.*s: %s", VIEW_FMT(address), e->text);
     return good;
 }
 
@@ -200,7 +197,7 @@ static bool take_update(struct ipc *c, struct arena *a, const struct ipc_message
     };
     if (x.verdict == VERIFY_DELIVERABLE ||
         conf_bool(verify.conf, P_address_verify_negative_cache))
-        remember(address, &x);
+        remember(address, &x, e);
     return ipc_send(c, ipc_message_new(a, IPC_OK), clock_in(ANSWER_TIMEOUT), e);
 }
 
