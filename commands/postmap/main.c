@@ -152,6 +152,7 @@ int main(int argc, char **argv)
     log_set_command(name);
     parse(&a, name, argc, argv);
     r->conf = instance_conf(a.directory);
+    table_network_directly();
     instance_log_command(r->conf, name);
     if (conf_bool(r->conf, P_smtputf8_enable) && !a.no_utf8)
         r->build_flags |= INDEXED_UTF8;

@@ -23,8 +23,8 @@ static const struct {
     const char *type;
     const struct index_format *format;
 } formats[] = {
-    {"hash", &index_format_db},   {"btree", &index_format_db}, {"dbm", &index_format_db},
-    {"lmdb", &index_format_lmdb}, {"cdb", &index_format_cdb},
+    {"hash", &index_format_db}, {"btree", &index_format_db},  {"dbm", &index_format_db},
+    {"sdbm", &index_format_db}, {"lmdb", &index_format_lmdb}, {"cdb", &index_format_cdb},
 };
 
 /* An index being made. */

@@ -322,3 +322,14 @@ enum match_result match_client(struct match_list *m, struct view name,
         q.parsed = &parsed;
     return ask(m, &q, e);
 }
+
+enum match_result match_eligible(struct match_list *m, struct view key, struct error *e)
+{
+    struct view user, domain;
+
+    if (m == NULL)
+        return MATCH_YES;
+    if (!view_rcut(key, '@', &user, &domain) || user.n == 0 || domain.n == 0)
+        return MATCH_NO;
+    return match_domain(m, domain, e);
+}

@@ -26,5 +26,8 @@ enum match_result match_client(struct match_list *m, struct view name,
                                struct view address, struct error *e);
 /* Plain strings (no subdomain meaning). */
 enum match_result match_string(struct match_list *m, struct view text, struct error *e);
+/* The "domain" setting of SQL, LDAP and other tables: may KEY be looked up there?  With a
+ * list M (NULL: none) only user@domain with a listed domain may. */
+enum match_result match_eligible(struct match_list *m, struct view key, struct error *e);
 
 #endif

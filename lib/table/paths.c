@@ -2,10 +2,18 @@
 #include "table/paths.h"
 
 #include "base/memory.h"
+#include "conf/conf_file.h"
+#include "table/table_private.h"
 
 #define MAX_PATHS 256
 
+/* Definitions that name definitions. */
+enum { MAX_DEPTH = 4 };
+
 struct path_set {
+    const struct conf *conf;
+    bool of_servers; /* also what proxymap reads */
+    int depth;
     const char **items;
     size_t n;
 };
@@ -37,37 +45,83 @@ static void add_system_users(struct path_set *set, struct view value)
         add_directory_of(set, VIEW("/etc/passwd"));
 }
 
-/* Every "/path" and "type:/path" word of a parameter's value. */
+static void scan_value(struct path_set *set, struct view value);
+
+/* What the definition T ("type:/path" or "type:prefix") names in turn. */
+static void scan_definition(struct path_set *set, struct view name)
+{
+    static const char *const settings[] = {
+        "dbpath",     "domain",        "backup",           "option_file",
+        "tls_CAfile", "tls_cert_file", "tls_key_file",     "tls_CApath",
+        "tls_cert",   "tls_key",       "tls_ca_cert_file", "tls_ca_cert_dir",
+    };
+    bool is_file = name.n > 0 && (name.p[0] == '/' || name.p[0] == '.');
+    char *path = is_file ? table_path(set->conf, name, "") : NULL;
+    struct error e = ERROR_INIT;
+    struct conf_file *f =
+        is_file ? conf_file_load(path, &e) : conf_file_of_prefix(set->conf, name);
+
+    /* A definition that cannot be read is told of when the table is opened. */
+    for (size_t i = 0; f && i < sizeof settings / sizeof settings[0]; i++)
+        scan_value(set, conf_file_get(f, view_of(settings[i])));
+    conf_file_free(f);
+    memory_free(path);
+}
+
+/* A word of a parameter's value: "/path", "type:/path", "sqlite:name" ... */
+static void scan_word(struct path_set *set, struct view word)
+{
+    struct view type, name;
+
+    while (view_cut(word, ':', &type, &name) && table_type_find(type) &&
+           !table_is_network_type(type) && !view_eq(type, VIEW("sqlite")) &&
+           !view_starts(name, VIEW("/")))
+        word = name; /* proxy:, debug: */
+    bool is_network = table_is_network_type(type);
+    if ((is_network && set->of_servers) || view_eq(type, VIEW("sqlite")))
+        scan_definition(set, name);
+    if (is_network && !set->of_servers)
+        return;
+    size_t at = view_starts(word, VIEW("/")) ? 0 : view_find_view(word, VIEW(":/"));
+    if (at != VIEW_NPOS)
+        add_directory_of(set, view_from(word, word.p[at] == ':' ? at + 1 : at));
+}
+
 static void scan_value(struct path_set *set, struct view value)
 {
     struct view word;
-    while (view_token(&value, VIEW(", \t\r\n{}"), &word)) {
-        size_t at = word.n > 0 && word.p[0] == '/' ? 0 : view_find_view(word, VIEW(":/"));
-        if (at == VIEW_NPOS)
-            continue;
-        add_directory_of(set, view_from(word, word.p[at] == ':' ? at + 1 : at));
-    }
+
+    if (set->depth >= MAX_DEPTH)
+        return;
+    set->depth++;
+    while (view_token(&value, VIEW(", \t\r\n{}"), &word))
+        scan_word(set, word);
+    set->depth--;
 }
 
-/* Parameters whose values are directories or programs of other matters. */
-static bool names_tables(struct view value)
+static const char *const *paths(const struct conf *c, bool of_servers)
 {
-    return view_find_view(value, VIEW("/")) != VIEW_NPOS;
+    struct path_set set = {.conf = c,
+                           .of_servers = of_servers,
+                           .items = memory_alloc_array(MAX_PATHS + 2, sizeof(char *))};
+
+    set.items[set.n++] = memory_cstr(conf_directory(c));
+    if (of_servers)
+        set.items[set.n++] = memory_cstr("/etc");
+    for (size_t i = 0; i < conf_entry_count(c); i++)
+        scan_value(&set, conf_named(c, conf_entry(c, i)->name, NULL));
+    for (int p = 0; p < P_COUNT; p++)
+        add_system_users(&set, conf_view(c, (enum parameter)p));
+    scan_value(&set, conf_view(c, P_alias_maps));
+    return set.items;
 }
 
 const char *const *table_paths(const struct conf *c)
 {
-    /* Lives as long as the process; leak checkers see it. */
-    static struct path_set set;
+    return paths(c, false);
+}
 
-    set = (struct path_set){.items = memory_alloc_array(MAX_PATHS + 2, sizeof(char *))};
-    set.items[set.n++] = memory_cstr(conf_directory(c));
-    for (int p = 0; p < P_COUNT; p++) {
-        struct view value = conf_view(c, (enum parameter)p);
-        if (names_tables(value) && conf_is_set(c, (enum parameter)p))
-            scan_value(&set, value);
-        add_system_users(&set, value);
-    }
-    scan_value(&set, conf_view(c, P_alias_maps));
-    return set.items;
+const char *const *table_paths_of_servers(const struct conf *c)
+{
+    return paths(c, true);
 }

@@ -8,9 +8,14 @@
 
 #include "conf/conf.h"
 
-/* The configuration directory and the directory of every file that a parameter names as a
- * table or list ("hash:/etc/aliases", "/etc/postfix/domains"), and /etc where the
- * system's users are asked; ends with NULL, never freed. */
+/* The configuration directory and the directory of every file that a parameter, also one
+ * of the user's own, names as a table or list ("hash:/etc/aliases",
+ * "/etc/postfix/domains"), of the databases that sqlite: tables name, and /etc where the
+ * system's users are asked.  Not the definitions of network tables: proxymap reads those.
+ * Ends with NULL, never freed. */
 const char *const *table_paths(const struct conf *c);
+/* For proxymap: these, the definitions of network tables and the files that they name
+ * (certificates, option files, backup and domain tables), and /etc. */
+const char *const *table_paths_of_servers(const struct conf *c);
 
 #endif

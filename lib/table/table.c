@@ -12,12 +12,16 @@
 #include "base/memory.h"
 
 static const struct table_type *const types[] = {
-    &table_type_btree,   &table_type_cdb,      &table_type_cidr,     &table_type_dbm,
-    &table_type_debug,   &table_type_environ,  &table_type_fail,     &table_type_hash,
-    &table_type_inline,  &table_type_internal, &table_type_lmdb,     &table_type_pcre,
-    &table_type_pipemap, &table_type_proxy,    &table_type_randmap,  &table_type_regexp,
-    &table_type_sqlite,  &table_type_static,   &table_type_texthash, &table_type_unionmap,
-    &table_type_unix,
+    &table_type_btree,    &table_type_cdb,       &table_type_cidr,
+    &table_type_dbm,      &table_type_debug,     &table_type_environ,
+    &table_type_fail,     &table_type_hash,      &table_type_inline,
+    &table_type_internal, &table_type_ldap,      &table_type_lmdb,
+    &table_type_memcache, &table_type_mysql,     &table_type_pcre,
+    &table_type_pgsql,    &table_type_pipemap,   &table_type_proxy,
+    &table_type_randmap,  &table_type_redis,     &table_type_regexp,
+    &table_type_sdbm,     &table_type_socketmap, &table_type_sqlite,
+    &table_type_static,   &table_type_tcp,       &table_type_texthash,
+    &table_type_unionmap, &table_type_unix,
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
@@ -29,29 +33,12 @@ const char *table_type_name(size_t i)
     return i < N_TYPES ? types[i]->name : NULL;
 }
 
-static const struct table_type *find_type(struct view name)
+const struct table_type *table_type_find(struct view name)
 {
     for (size_t i = 0; i < N_TYPES; i++)
         if (view_eq(name, view_of(types[i]->name)))
             return types[i];
     return NULL;
-}
-
-/* Why TYPE, which is not in the list, does not work. */
-static void explain_type(struct view type, struct error *e)
-{
-    static const char *const known[] = {"ldap",    "memcache",  "mongodb", "mysql",
-                                        "netinfo", "nis",       "nisplus", "pgsql",
-                                        "sdbm",    "socketmap", "tcp"};
-
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (view_eq(type, view_of(known[i]))) {
-            error_set(e, "4.3.5",
-                      "tables of type \"%s\" are not available in this release",
-                      known[i]);
-            return;
-        }
-    error_set(e, "4.3.5", "unsupported dictionary type: %.*s", VIEW_FMT(type));
 }
 
 char *table_path(const struct conf *c, struct view name, const char *suffix)
@@ -159,9 +146,10 @@ static struct table *table_new(const struct conf *c, struct view spec, unsigned 
     } else if (nesting > TABLE_NESTING_MAX) {
         error_set(&t->error, "4.3.5", "tables inside of tables too deep");
     } else {
-        t->type = find_type(type);
+        t->type = table_type_find(type);
         if (t->type == NULL)
-            explain_type(type, &t->error);
+            error_set(&t->error, "4.3.5", "unsupported dictionary type: %.*s",
+                      VIEW_FMT(type));
     }
     if (t->type == NULL)
         log_warning("%s: %s", t->spec, t->error.text);
@@ -270,6 +258,36 @@ enum table_result table_get(struct table *t, struct view key, struct arena *a,
                     e ? e->text : "");
     }
     return result;
+}
+
+static bool put(struct table *t, struct view key, const struct view *value,
+                struct error *e)
+{
+    struct arena *a = arena_new();
+    bool ok = table_check(t, e);
+
+    if (ok && t->type->put == NULL) {
+        error_set(e, "4.3.5", "tables of type %s are not written", t->type->name);
+        ok = false;
+    }
+    if (ok && (t->flags & TABLE_FOLD) != 0 && !t->type->keeps_case)
+        key = arena_lower(a, key);
+    if (ok && !t->type->put(t, key, value, e)) {
+        error_prefix(e, "%s: ", t->spec);
+        ok = false;
+    }
+    arena_free(a);
+    return ok;
+}
+
+bool table_put(struct table *t, struct view key, struct view value, struct error *e)
+{
+    return put(t, key, &value, e);
+}
+
+bool table_delete(struct table *t, struct view key, struct error *e)
+{
+    return put(t, key, NULL, e);
 }
 
 bool table_walk(struct table *t, table_entry_fn *fn, void *arg, struct error *e)

@@ -12,8 +12,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "conf/conf.h"
-
-enum table_result { TABLE_FOUND, TABLE_NOT_FOUND, TABLE_ERROR };
+#include "table/result.h"
 
 struct table; /* one table, shared by reference count */
 
@@ -42,6 +41,23 @@ bool table_walk(struct table *t, table_entry_fn *fn, void *arg,
                 struct error *e) MUST_CHECK;
 /* Names of all types that work here, in order; NULL after the last. */
 const char *table_type_name(size_t i);
+/* Store, delete: memcache and redis, directly or through proxywrite.  False with *E when
+ * the type cannot be written or writing failed.  May suspend. */
+bool table_put(struct table *t, struct view key, struct view value,
+               struct error *e) MUST_CHECK;
+bool table_delete(struct table *t, struct view key, struct error *e) MUST_CHECK;
+
+/* Both before the first table is opened.  This process asks the servers of network tables
+ * (mysql, ldap, tcp ...) itself: commands.  Any other asks proxymap. */
+void table_network_directly(void);
+/* Likewise, and proxy:type:name is type:name itself: proxymap. */
+void table_proxy_directly(void);
+/* Is it a network type (mysql, tcp ...)? */
+bool table_is_network_type(struct view type);
+/* Load the modules for the network tables in SPEC, before the sandbox closes and while
+ * there is a large stack.  One that is not installed is told of when the table is asked.
+ */
+void table_load_modules(struct view spec);
 
 /* A list of tables, asked in order until one answers ("hash:/a, regexp:/b"; Postfix's
  * maps_find). */

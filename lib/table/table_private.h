@@ -22,6 +22,7 @@ struct table_type {
     bool is_pattern; /* only whole keys are asked */
     bool keeps_case; /* keys are never folded */
     bool asks_inner; /* made of other tables: type_combined.c */
+    bool asks_network;
     /* Read the table; on failure nothing is kept. */
     bool (*open)(struct table *t, struct error *e);
     void (*close)(struct table *t); /* NULL: nothing to do */
@@ -29,6 +30,10 @@ struct table_type {
                              struct view *value, struct error *e);
     bool (*walk)(struct table *t, table_entry_fn *fn, void *arg,
                  struct error *e); /* NULL: cannot list */
+    /* Store VALUE under KEY; with VALUE NULL delete KEY.  NULL: read only. */
+    bool (*put)(struct table *t, struct view key, const struct view *value,
+                struct error *e);
+    bool (*is_pattern_by_name)(const struct table *t); /* NULL: is_pattern says */
 };
 
 /* A file whose change makes the table be read anew. */
@@ -70,11 +75,16 @@ enum table_result table_found(struct arena *a, struct view v, struct view *value
 /* table_check of the tables inside a combined table. */
 bool table_combined_check(const struct table *t, struct error *e);
 
-extern const struct table_type table_type_cdb, table_type_cidr, table_type_debug,
-    table_type_environ, table_type_fail, table_type_inline, table_type_internal,
-    table_type_lmdb, table_type_hash, table_type_btree, table_type_dbm, table_type_pcre,
-    table_type_pipemap, table_type_proxy, table_type_randmap, table_type_regexp,
-    table_type_sqlite, table_type_static, table_type_texthash, table_type_unionmap,
-    table_type_unix;
+/* NULL when there is no such type. */
+const struct table_type *table_type_find(struct view name);
+
+extern const struct table_type table_type_btree, table_type_cdb, table_type_cidr,
+    table_type_dbm, table_type_debug, table_type_environ, table_type_fail,
+    table_type_hash, table_type_inline, table_type_internal, table_type_ldap,
+    table_type_lmdb, table_type_memcache, table_type_mysql, table_type_pcre,
+    table_type_pgsql, table_type_pipemap, table_type_proxy, table_type_randmap,
+    table_type_redis, table_type_regexp, table_type_sdbm, table_type_socketmap,
+    table_type_sqlite, table_type_static, table_type_tcp, table_type_texthash,
+    table_type_unionmap, table_type_unix;
 
 #endif

@@ -1,9 +1,8 @@
-/* type_combined - tables made of tables: proxy:, debug:, unionmap:, pipemap:, randmap:
+/* type_combined - tables made of tables: debug:, unionmap:, pipemap:, randmap:
  *
- * proxy:type:name is type:name itself here, there is no process between; debug:type:name
- * logs every look-up; unionmap:{a,b} joins all answers with commas; pipemap:{a,b} looks
- * up the answer of one in the next; randmap:{x,y} picks one of its words. Source:
- * DATABASE_README.  May suspend as the inner tables do.
+ * debug:type:name logs every look-up; unionmap:{a,b} joins all answers with commas;
+ * pipemap:{a,b} looks up the answer of one in the next; randmap:{x,y} picks one of its
+ * words. Source: DATABASE_README.  May suspend as the inner tables do.
  */
 #include "base/log.h"
 #include "base/memory.h"
@@ -41,7 +40,7 @@ static bool open_wrapper(struct table *t, struct error *e)
     return true;
 }
 
-static enum table_result get_proxy(struct table *t, struct view key, struct arena *a,
+static enum table_result get_inner(struct table *t, struct view key, struct arena *a,
                                    struct view *value, struct error *e)
 {
     struct combined *m = t->state;
@@ -49,7 +48,7 @@ static enum table_result get_proxy(struct table *t, struct view key, struct aren
     return table_get(m->inner[0], key, a, value, e);
 }
 
-static bool walk_proxy(struct table *t, table_entry_fn *fn, void *arg, struct error *e)
+static bool walk_debug(struct table *t, table_entry_fn *fn, void *arg, struct error *e)
 {
     struct combined *m = t->state;
 
@@ -59,7 +58,7 @@ static bool walk_proxy(struct table *t, table_entry_fn *fn, void *arg, struct er
 static enum table_result get_debug(struct table *t, struct view key, struct arena *a,
                                    struct view *value, struct error *e)
 {
-    enum table_result result = get_proxy(t, key, a, value, e);
+    enum table_result result = get_inner(t, key, a, value, e);
 
     switch (result) {
     case TABLE_FOUND:
@@ -188,17 +187,11 @@ static enum table_result get_random(struct table *t, struct view key, struct are
     return table_found(a, m->words[number % m->n], value);
 }
 
-const struct table_type table_type_proxy = {.name = "proxy",
-                                            .open = open_wrapper,
-                                            .close = close_combined,
-                                            .get = get_proxy,
-                                            .walk = walk_proxy,
-                                            .asks_inner = true};
 const struct table_type table_type_debug = {.name = "debug",
                                             .open = open_wrapper,
                                             .close = close_combined,
                                             .get = get_debug,
-                                            .walk = walk_proxy,
+                                            .walk = walk_debug,
                                             .asks_inner = true};
 const struct table_type table_type_unionmap = {.name = "unionmap",
                                                .open = open_list,
@@ -217,6 +210,8 @@ bool table_is_pattern(const struct table *t)
 {
     if (t->type == NULL)
         return false;
+    if (t->type->is_pattern_by_name && t->is_open)
+        return t->type->is_pattern_by_name(t);
     if (!t->type->asks_inner || !t->is_open)
         return t->type->is_pattern;
     const struct combined *m = t->state;

@@ -1,6 +1,6 @@
-/* type_lmdb - lmdb:, hash:, btree: and dbm: tables
+/* type_lmdb - lmdb:, hash:, btree:, dbm: and sdbm: tables
  *
- * All four are LMDB files, FILE.lmdb for lmdb: and FILE.db for the others.  Nobody writes
+ * All five are LMDB files, FILE.lmdb for lmdb: and FILE.db for the others.  Nobody writes
  * into such a file: postmap makes a new one and renames it, so readers need no locks and
  * see a table whole.  A FILE.db of Berkeley DB is not read; the text FILE is, with one
  * log line. docs/decisions/0006-tables.md.
@@ -231,3 +231,8 @@ const struct table_type table_type_dbm = {.name = "dbm",
                                           .close = close_lmdb,
                                           .get = get_lmdb,
                                           .walk = walk_lmdb};
+const struct table_type table_type_sdbm = {.name = "sdbm",
+                                           .open = open_db,
+                                           .close = close_lmdb,
+                                           .get = get_lmdb,
+                                           .walk = walk_lmdb};

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "conf/conf_file.h"
+#include "table/expand.h"
 #include "table/match.h"
 #include "table/table_private.h"
 
@@ -23,107 +24,6 @@ struct sqlite_state {
     struct match_list *domains; /* NULL: any */
     int64_t expansion_limit;
 };
-
-/* The key and its parts, for %s %u %d %1 ... */
-struct parts {
-    struct view all, user, domain;
-    bool is_address;
-};
-
-static struct parts split(struct view text)
-{
-    struct parts p = {.all = text};
-
-    p.is_address = view_rcut(text, '@', &p.user, &p.domain);
-    if (!p.is_address)
-        p.user = text;
-    return p;
-}
-
-/* Component NUMBER of the domain, 1 for the last; empty when there are not so many. */
-static struct view component(struct view domain, int number)
-{
-    struct view rest = domain, part = VIEW_NONE;
-
-    for (int i = 0; i < number; i++) {
-        if (rest.n == 0)
-            return VIEW_NONE;
-        if (!view_rcut(rest, '.', &rest, &part)) {
-            part = rest;
-            rest = VIEW_NONE;
-        }
-    }
-    return part;
-}
-
-/* What LETTER stands for in P; false when P has no such part. */
-static bool part_for(char letter, const struct parts *p, struct view *out)
-{
-    switch (letter) {
-    case 's':
-        *out = p->all;
-        return true;
-    case 'u':
-        *out = p->user;
-        return out->n > 0;
-    case 'd':
-        *out = p->domain;
-        return p->is_address && out->n > 0;
-    default:
-        *out = component(p->domain, letter - '0');
-        return p->is_address && out->n > 0;
-    }
-}
-
-/* Append V, with ' doubled when it goes into SQL. */
-static void append(struct str *out, struct view v, bool into_sql)
-{
-    for (size_t i = 0; i < v.n; i++) {
-        if (into_sql && v.p[i] == '\'')
-            str_add_char(out, '\'');
-        str_add_char(out, v.p[i]);
-    }
-}
-
-/* Fill in FORMAT: lower-case letters from VALUE, capitals and digits from KEY.  False
- * when a part that it wants is missing. */
-static bool fill(struct view format, const struct parts *key, const struct parts *value,
-                 bool into_sql, struct str *out)
-{
-    for (size_t i = 0; i < format.n; i++) {
-        struct view part;
-        char c = format.p[i];
-        if (c != '%' || i + 1 == format.n) {
-            str_add_char(out, c);
-            continue;
-        }
-        c = format.p[++i];
-        if (c == '%') {
-            str_add_char(out, '%');
-            continue;
-        }
-        bool of_key = ascii_is_upper((unsigned char)c) || (c >= '1' && c <= '9');
-        if (!part_for((char)ascii_lower((unsigned char)c), of_key ? key : value, &part))
-            return false;
-        append(out, part, into_sql);
-    }
-    return !out->overflow;
-}
-
-/* Only letters that part_for knows. */
-static bool check_format(struct view format, const char *name, struct error *e)
-{
-    for (size_t i = 0; i + 1 < format.n; i++) {
-        if (format.p[i] != '%')
-            continue;
-        char c = (char)ascii_lower((unsigned char)format.p[++i]);
-        if (strchr("sud%123456789", c) == NULL) {
-            error_set(e, "4.3.5", "%s: unknown %%%c", name, c);
-            return false;
-        }
-    }
-    return true;
-}
 
 static void close_sqlite(struct table *t)
 {
@@ -172,8 +72,8 @@ static bool take_settings(struct table *t, struct sqlite_state *s, struct error 
     }
     if (domains.n > 0)
         s->domains = match_open_view(t->conf, "domain", domains, false);
-    return check_format(s->query, "query", e) &&
-           check_format(s->result_format, "result_format", e);
+    return expand_check(s->query, "query", e) &&
+           expand_check(s->result_format, "result_format", e);
 }
 
 static bool open_database(struct table *t, struct sqlite_state *s, struct error *e)
@@ -218,40 +118,29 @@ static bool open_sqlite(struct table *t, struct error *e)
     return ok;
 }
 
-/* Put the rows of STATEMENT together; *N counts them. */
-static bool collect(struct sqlite_state *s, sqlite3_stmt *statement,
-                    const struct parts *key, struct str *all, struct error *e)
+/* Put the rows of STATEMENT together. */
+static bool collect(struct sqlite_state *s, sqlite3_stmt *statement, struct view key,
+                    struct str *all, struct error *e)
 {
-    int64_t n = 0;
+    struct expand_list list = {
+        .format = s->result_format, .key = key, .limit = s->expansion_limit, .out = all};
     int why;
 
     while ((why = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(statement, 0);
         struct view row = {text, text ? (size_t)sqlite3_column_bytes(statement, 0) : 0};
-        struct parts value = split(row);
-        struct str one = STR_INIT(TABLE_VALUE_MAX);
-        if (row.n > 0 && fill(s->result_format, key, &value, false, &one)) {
-            if (s->expansion_limit > 0 && ++n > s->expansion_limit) {
-                error_set(e, "4.3.0", "result set is too large (expansion_limit)");
-                str_done(&one);
-                return false;
-            }
-            if (all->n > 0)
-                str_add_char(all, ',');
-            str_add(all, str_view(&one));
-        }
-        str_done(&one);
+        if (!expand_list_add(&list, row, e))
+            return false;
     }
-    if (why == SQLITE_DONE && !all->overflow)
+    if (why == SQLITE_DONE)
         return true;
-    error_set(e, "4.3.0", "%s",
-              why == SQLITE_DONE ? "result too long" : sqlite3_errmsg(s->db));
+    error_set(e, "4.3.0", "%s", sqlite3_errmsg(s->db));
     return false;
 }
 
 static enum table_result run_query(struct sqlite_state *s, struct view sql,
-                                   const struct parts *key, struct arena *a,
-                                   struct view *value, struct error *e)
+                                   struct view key, struct arena *a, struct view *value,
+                                   struct error *e)
 {
     sqlite3_stmt *statement = NULL;
     struct str all = STR_INIT(TABLE_VALUE_MAX);
@@ -267,29 +156,17 @@ static enum table_result run_query(struct sqlite_state *s, struct view sql,
     return result;
 }
 
-/* Do the domain settings let KEY through? */
-static enum match_result wants_key(struct sqlite_state *s, const struct parts *key,
-                                   struct error *e)
-{
-    if (s->domains == NULL)
-        return MATCH_YES;
-    if (!key->is_address || key->user.n == 0 || key->domain.n == 0)
-        return MATCH_NO;
-    return match_domain(s->domains, key->domain, e);
-}
-
 static enum table_result get_sqlite(struct table *t, struct view key, struct arena *a,
                                     struct view *value, struct error *e)
 {
     struct sqlite_state *s = t->state;
-    struct parts parts = split(key);
     struct str sql = STR_INIT(QUERY_MAX);
     enum table_result result = TABLE_NOT_FOUND;
 
     /* A NUL would end the statement inside of the quotes. */
     if (view_has(key, '\0') || !view_is_utf8(key))
         return TABLE_NOT_FOUND;
-    switch (wants_key(s, &parts, e)) {
+    switch (match_eligible(s->domains, key, e)) {
     case MATCH_ERROR:
         return TABLE_ERROR;
     case MATCH_NO:
@@ -297,8 +174,8 @@ static enum table_result get_sqlite(struct table *t, struct view key, struct are
     case MATCH_YES:
         break;
     }
-    if (fill(s->query, &parts, &parts, true, &sql)) {
-        result = run_query(s, str_view(&sql), &parts, a, value, e);
+    if (expand_query(s->query, key, expand_quote_sql, NULL, &sql)) {
+        result = run_query(s, str_view(&sql), key, a, value, e);
     } else if (sql.overflow) {
         error_set(e, "4.3.0", "query too long");
         result = TABLE_ERROR;
