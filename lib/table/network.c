@@ -8,6 +8,7 @@
  */
 #include "table/network.h"
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "conf/conf_file.h"
