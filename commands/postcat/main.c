@@ -95,8 +95,8 @@ static void print_recipients(const struct wanted *w, const struct queue_message 
         print_named(w, at, "dsn_orig_rcpt", r->orcpt);
         print_place(w, at, 'O');
         printf("original_recipient: %.*s\n", VIEW_FMT(r->original));
-        print_place(w, at, r->status == RECIPIENT_DONE ? 'D' : 'R');
-        printf("%s: %.*s\n", r->status == RECIPIENT_DONE ? "done_recipient" : "recipient",
+        print_place(w, at, r->status == RECIPIENT_PENDING ? 'R' : 'D');
+        printf("%s: %.*s\n", r->status == RECIPIENT_PENDING ? "recipient" : "done_recipient",
                VIEW_FMT(r->address));
     }
 }

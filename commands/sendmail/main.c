@@ -161,10 +161,10 @@ static void take_option(struct request *r, int letter, const char *value)
         take_envid(r, value);
         break;
     case 'X':
-        if (value[0] == 'V')
-            fatal(EX_UNAVAILABLE,
-                  "-XV: variable envelope return paths are not available");
-        break; /* a file for a log of Sendmail's own */
+        if (value[0] != 'V')
+            fatal(EX_USAGE, "unsupported: -X%c", value[0]);
+        r->verp = value + 1; /* checked when the configuration is known */
+        break;
     case 'b':
         take_mode(r, value);
         break;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "format/address_list.h"
 #include "format/header.h"
+#include "format/verp.h"
 #include "queue/queue_file.h"
 #include "sendmail.h"
 
@@ -278,6 +279,22 @@ static void set_sender(const struct request *r, struct submission *s)
     }
 }
 
+/* -XV */
+static void set_verp(const struct request *r, struct submission *s)
+{
+    struct view given = view_of(r->verp),
+                allowed = conf_view(r->conf, P_verp_delimiter_filter);
+
+    if (!r->verp)
+        return;
+    s->verp_delimiters =
+        view_is_empty(given) ? conf_view(r->conf, P_default_verp_delimiters) : given;
+    if (!verp_delimiters_are_valid(s->verp_delimiters, allowed))
+        fatal(EX_USAGE, "-V requires two characters from %.*s", VIEW_FMT(allowed));
+    if (view_is_empty(s->sender))
+        fatal(EX_USAGE, "-V option requires non-null sender address");
+}
+
 /* --- all together --- */
 
 /* -bv: no message is read, the report has to have some content. */
@@ -316,6 +333,7 @@ int send_message(struct request *r)
         fatal(EX_USAGE, "Recipient addresses must be specified on the command line or "
                         "via the -t option");
     set_sender(r, &s);
+    set_verp(r, &s);
     for (size_t i = 0; i < r->n_recipients; i++)
         add_addresses(r, &to, view_of(r->recipients[i]));
     s.recipients = to.items;

@@ -32,6 +32,7 @@ struct request {
     size_t n_recipients;
     unsigned notify; /* -N */
     const char *envid;
+    const char *verp; /* -XV: the delimiters, "" for the default; NULL: no VERP */
     enum dsn_ret ret;
     uint32_t flags;      /* SUBMISSION_... */
     bool dot_is_content; /* -i */

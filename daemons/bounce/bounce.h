@@ -27,6 +27,7 @@ struct report {
     struct queue_id id; /* the message that is reported */
     uint32_t flags;     /* its MESSAGE_... */
     enum dsn_ret ret;
+    struct view return_to; /* who hears of it: the sender, but for VERP */
     struct dsn_original original;
     struct report_recipient *recipients;
     size_t n;

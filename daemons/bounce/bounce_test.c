@@ -94,6 +94,7 @@ static enum result tell(enum dsn_kind kind, const char *sender, unsigned notify)
                                   .status = VIEW("5.1.1"),
                                   .text = VIEW("no such user")};
     struct report r = {.arena = arena_new(), .kind = kind, .recipients = &to, .n = 1};
+    r.return_to = view_of(sender);
     snprintf(r.id.text, sizeof r.id.text, "AAAA1");
     r.original = (struct dsn_original){.queue_id = queue_id_view(&r.id),
                                        .sender = view_of(sender),
@@ -151,7 +152,7 @@ static void test_notify(void **state)
     assert_int_equal(tell(DSN_SUCCESS, "chris@maison.mrs", NOTIFY_SUCCESS), OK);
     senders_are("<>\n");
     has(&logged, "AAAA1: sender delivery status notification: 61D3F800081\n");
-    assert_string_equal(draft_fake.origin, "");
+    assert_string_equal(draft_fake.origin, "AAAA1");
     assert_int_equal(tell(DSN_SUCCESS, "chris@maison.mrs", 0), OK);
     senders_are("");
     assert_int_equal(tell(DSN_VERIFY, "chris@maison.mrs", NOTIFY_NEVER), OK);

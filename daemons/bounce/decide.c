@@ -39,7 +39,7 @@ static enum result answer_failure(struct bouncer *b, const struct report *r,
             return OK;
         return report_post(b, r, &to_postmaster, e);
     }
-    struct mailing to_sender = {.to = r->original.sender,
+    struct mailing to_sender = {.to = r->return_to,
                                 .ret = r->ret == DSN_RET_NONE ? DSN_RET_FULL : r->ret,
                                 .finishes = true,
                                 .log = "sender non-delivery notification"};
@@ -66,9 +66,8 @@ static enum result answer_delay(struct bouncer *b, const struct report *r,
         return OK;
     if (view_is_empty(r->original.sender))
         return b->notify & NOTICE_DELAY ? report_post(b, r, &to_postmaster, e) : OK;
-    struct mailing to_sender = {.to = r->original.sender,
-                                .ret = DSN_RET_HDRS,
-                                .log = "sender delay notification"};
+    struct mailing to_sender = {
+        .to = r->return_to, .ret = DSN_RET_HDRS, .log = "sender delay notification"};
     enum result result = report_post(b, r, &to_sender, e);
     if (result == OK && (b->notify & NOTICE_DELAY))
         copy_to_postmaster(b, r, &to_postmaster, "warning");
@@ -88,8 +87,9 @@ static enum result answer_trace(struct bouncer *b, const struct report *r,
     bool verify = r->kind == DSN_VERIFY;
     bool all_clear =
         r->flags & MESSAGE_DELAY_SENT; /* confirm_delay_cleared: qmgr chose */
-    struct mailing to_sender = {.to = r->original.sender,
+    struct mailing to_sender = {.to = r->return_to,
                                 .all = verify || all_clear,
+                                .finishes = true,
                                 .ret = verify ? DSN_RET_FULL : DSN_RET_HDRS,
                                 .log = "sender delivery status notification"};
     return report_post(b, r, &to_sender, e);

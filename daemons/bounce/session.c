@@ -64,6 +64,8 @@ static bool read_request(struct session *s, struct ipc_message *m, struct report
     r->ret = (enum dsn_ret)ipc_get_u64(m, IPC_ATTR_RET, 0);
     o->queue_id = queue_id_view(&r->id);
     o->sender = ipc_get_view(m, IPC_ATTR_SENDER);
+    r->return_to =
+        ipc_has(m, IPC_ATTR_RETURN_TO) ? ipc_get_view(m, IPC_ATTR_RETURN_TO) : o->sender;
     o->envid = ipc_get_view(m, IPC_ATTR_ENVID);
     o->arrival = ipc_get_i64(m, IPC_ATTR_ARRIVAL, 0);
     o->smtputf8 = r->flags & MESSAGE_SMTPUTF8;

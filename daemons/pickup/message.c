@@ -195,7 +195,8 @@ static struct envelope make_envelope(const struct work *w)
                                       w->st.st_mtim.tv_nsec / 1000,
                            .sender = s->sender,
                            .ret = s->ret,
-                           .envid = s->envid};
+                           .envid = s->envid,
+                           .verp_delimiters = s->verp_delimiters};
 
     env.rewrite_context = s->flags & SUBMISSION_GATEWAY ? VIEW("remote") : VIEW("local");
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {

@@ -186,7 +186,7 @@ static void log_active(const struct qmgr *q, const struct work *w)
     const struct envelope *env = &w->image.envelope;
     log_info("%s: from=<%.*s>, size=%" PRIu64 ", nrcpt=%zu (queue active)", w->m->id,
              VIEW_FMT(log_address(q, env->sender, w->arena)), w->image.content_size,
-             env->n_recipients);
+             work_count_recipients(w));
 }
 
 /* Requests that came while M was waiting or on disk: true when M is dealt with.  May
@@ -243,6 +243,7 @@ static void activate(struct qmgr *q, struct message *m)
     w->active_since = clock_wall();
     w->outcomes =
         arena_alloc_array(w->arena, w->image.envelope.n_recipients, sizeof *w->outcomes);
+    result_expanded_lists(w);
     if (!obey_marks(q, m)) {
         log_active(q, w);
         resolve_work(q, w);

@@ -250,7 +250,6 @@ static void put_some(struct ipc_message *m, enum ipc_attr attr, struct view v)
 
 static void put_envelope(struct ipc_message *m, const struct envelope *env)
 {
-    ipc_put_view(m, IPC_ATTR_SENDER, env->sender);
     ipc_put_u64(m, IPC_ATTR_FLAGS, env->flags);
     ipc_put_u64(m, IPC_ATTR_RET, env->ret);
     ipc_put_view(m, IPC_ATTR_ENVID, env->envid);
@@ -277,6 +276,7 @@ static struct ipc_message *request_of(struct arena *a, struct entry *x, uint64_t
     ipc_put_u64(m, IPC_ATTR_CONTENT_SIZE, w->image.content_size);
     ipc_put_cstr(m, IPC_ATTR_TRANSPORT, x->transport->name);
     ipc_put_view(m, IPC_ATTR_NEXTHOP, x->nexthop);
+    ipc_put_view(m, IPC_ATTR_SENDER, work_sender(w, x->first));
     put_envelope(m, env);
     ipc_put_i64(m, IPC_ATTR_ACTIVE, w->active_since);
     ipc_put_u64(m, IPC_ATTR_REPEAT, w->m->maybe_tried);

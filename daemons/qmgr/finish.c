@@ -102,7 +102,7 @@ static void write_marks(struct qmgr *q, struct work *w)
     if (w->any_checkpoint)
         return;
     for (size_t i = 0; i < env->n_recipients; i++)
-        if (!is_pending(w, i) && w->outcomes[i].is_answered) {
+        if (env->recipients[i].status == RECIPIENT_DONE && w->outcomes[i].is_answered) {
             uint32_t mark = (uint32_t)i;
             journal_hold_current(q->journal, &w->m->hold);
             journal_mark(q->journal, message_id(w->m), &mark, 1);
@@ -135,6 +135,21 @@ static void mark_outcome(struct qmgr *q, struct work *w, uint8_t outcome)
     }
 }
 
+/* The sender knows of the lists among its recipients. */
+static void mark_lists(struct qmgr *q, struct work *w)
+{
+    for (size_t i = 0; i < w->image.envelope.n_recipients; i++) {
+        uint32_t mark = (uint32_t)i;
+        if (w->image.envelope.recipients[i].status != RECIPIENT_EXPANDED)
+            continue;
+        work_mark(w, i);
+        if (w->n_pending == 0)
+            continue; /* the message ends here */
+        journal_hold_current(q->journal, &w->m->hold);
+        journal_mark(q->journal, message_id(w->m), &mark, 1);
+    }
+}
+
 static void report_failures(struct qmgr *q, struct work *w)
 {
     size_t n = count_outcome(w, OUTCOME_BOUNCED);
@@ -154,9 +169,9 @@ static void report_successes(struct qmgr *q, struct work *w)
                 work_mark(w, i);
         return;
     }
-    if (wants_success_report(q, w))
-        (void)report_send(
-            q, w, REPORT_KIND_SUCCESS); /* lost: the mail was delivered all the same */
+    /* What is lost here is words: the mail was delivered all the same. */
+    if (wants_success_report(q, w) && report_send(q, w, REPORT_KIND_SUCCESS))
+        mark_lists(q, w);
 }
 
 static void report_delay(struct qmgr *q, struct work *w)
@@ -234,6 +249,19 @@ static void expire(struct qmgr *q, struct work *w)
             w->outcomes[i].outcome = OUTCOME_BOUNCED;
 }
 
+/* Tell the sender what this pass has brought.  May suspend. */
+static void report_results(struct qmgr *q, struct work *w)
+{
+    if (!(w->image.envelope.flags & MESSAGE_PROBE)) {
+        expire(q, w);
+        report_failures(q, w);
+        report_successes(q, w);
+        return;
+    }
+    for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
+        work_mark(w, i); /* a probe is asked once, and nobody waits for a report */
+}
+
 /* --- what is left --- */
 
 /* Does M go somewhere else than deferred/ by a request that came while it was active? */
@@ -279,12 +307,7 @@ static void finish_fiber(void *arg)
         (void)fiber_sleep(CLOCK_SECOND / 100);
     if (!m->wants_delete) {
         write_marks(q, w);
-        expire(q, w);
-        report_failures(q, w);
-        report_successes(q, w);
-        if (w->image.envelope.flags & MESSAGE_PROBE) /* a probe is asked once */
-            for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
-                work_mark(w, i);
+        report_results(q, w);
         settle_followers(w);
     }
     if (m->wants_delete) {

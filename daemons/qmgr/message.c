@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "format/address.h"
+#include "format/verp.h"
 #include "qmgr.h"
 #include "run/thread.h"
 
@@ -175,13 +176,36 @@ void message_mark(struct qmgr *q, struct message *m, uint32_t mark)
     journal_mark(q->journal, message_id(m), &mark, 1);
 }
 
+size_t work_count_recipients(const struct work *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
+        n += w->image.envelope.recipients[i].status != RECIPIENT_EXPANDED;
+    return n;
+}
+
+struct view work_sender(struct work *w, size_t i)
+{
+    const struct envelope *env = &w->image.envelope;
+    const struct recipient *r = &env->recipients[i];
+    struct str sender = STR_INIT(ENVELOPE_ADDRESS_MAX);
+    struct view result = env->sender;
+    if (env->verp_delimiters.n == 0 || env->sender.n == 0)
+        return result;
+    if (verp_sender(env->sender, r->original.n > 0 ? r->original : r->address,
+                    env->verp_delimiters, &sender))
+        result = arena_dup(w->arena, str_view(&sender));
+    else
+        log_warning("%s: address too long for VERP", w->m->id);
+    str_done(&sender);
+    return result;
+}
+
 void work_mark(struct work *w, size_t i)
 {
     struct recipient *r = &w->image.envelope.recipients[i];
-    if (r->status == RECIPIENT_DONE)
-        return;
+    w->n_pending -= r->status == RECIPIENT_PENDING;
     r->status = RECIPIENT_DONE;
-    w->n_pending--;
 }
 
 /* --- loading, in a worker --- */

@@ -57,7 +57,7 @@ static void copy_reasons(struct park_job *job, const struct work *w)
     job->reasons = arena_alloc_array(job->arena, env->n_recipients, sizeof *job->reasons);
     for (size_t i = 0; i < env->n_recipients; i++) {
         const struct outcome_record *o = &w->outcomes[i];
-        if (env->recipients[i].status == RECIPIENT_DONE || !o->is_answered)
+        if (env->recipients[i].status != RECIPIENT_PENDING || !o->is_answered)
             continue;
         job->reasons[job->n_reasons++] = (struct defer_reason){
             .index = (uint32_t)i,

@@ -69,6 +69,7 @@ struct outcome_record {
         follows; /* the number + 1 of the recipient that stands for this one; 0 none */
     char status[12];
     struct view text, diagnostic_type, diagnostic, remote_mta;
+    struct view relay; /* where known */
 };
 
 /* Where a recipient goes. */
@@ -99,6 +100,7 @@ struct work {
     size_t n_pending;          /* recipients not done */
     int64_t active_since;      /* wall clock */
     unsigned report;           /* enum report_kind under way; 0 none */
+    size_t report_only;        /* the number + 1 of its one recipient; 0 all */
     bool report_is_committed;  /* a draft with ORIGIN came */
 };
 
@@ -191,6 +193,10 @@ bool memory_is_short(const struct qmgr *q);
 void work_relax(struct qmgr *q, struct work *w);
 /* Set MARK (JOURNAL_MARK_...) for M, in the journal and in memory. */
 void message_mark(struct qmgr *q, struct message *m, uint32_t mark);
+/* Recipients, without lists that others stand for. */
+size_t work_count_recipients(const struct work *w);
+/* The sender for recipient I: of VERP mail each has one of its own. */
+struct view work_sender(struct work *w, size_t i);
 /* Recipient I needs no more attempts: in memory only. */
 void work_mark(struct work *w, size_t i);
 /* ADDRESS as info_log_address_format wants it, in A. */
@@ -247,6 +253,9 @@ void result_local(struct qmgr *q, struct work *w, size_t i, bool is_permanent,
     __attribute__((format(printf, 6, 7)));
 /* As result_local, a success without delivery (discarded). */
 void result_discarded(struct qmgr *q, struct work *w, size_t i, const char *text);
+
+/* Lists that cleanup has expanded have their outcome already. */
+void result_expanded_lists(struct work *w);
 
 /* An agent's new message, just appended (or, with IS_FILE, on disk), takes the place of
  * recipient I of ID: mark it in the same commit. */

@@ -42,7 +42,7 @@ static bool is_about(const struct work *w, size_t i, enum report_kind kind)
     const struct recipient *in = &w->image.envelope.recipients[i];
     bool is_pending = in->status == RECIPIENT_PENDING;
     bool is_default = in->notify == 0;
-    if (!o->is_answered || o->follows)
+    if (!o->is_answered || o->follows || (w->report_only && i + 1 != w->report_only))
         return false;
     switch (kind) {
     case REPORT_KIND_FAILURE:
@@ -62,6 +62,16 @@ static bool is_about(const struct work *w, size_t i, enum report_kind kind)
         break;
     }
     return false;
+}
+
+/* Reports of success and of probes tell the way, too. */
+static struct view text_of(const struct work *w, size_t i, enum report_kind kind)
+{
+    const struct outcome_record *o = &w->outcomes[i];
+    if (o->relay.n == 0 || kind == REPORT_KIND_FAILURE || kind == REPORT_KIND_DELAY)
+        return o->text;
+    return arena_printf(w->arena, "delivery via %.*s: %.*s", VIEW_FMT(o->relay),
+                        VIEW_FMT(o->text));
 }
 
 /* The recipients as a memory file; -1 with *E; *N of them. */
@@ -84,7 +94,7 @@ static int write_recipients(struct work *w, enum report_kind kind, size_t *n,
             .notify = env->recipients[i].notify,
             .action = action_of(w, i, kind),
             .status = view_of(o->status),
-            .text = o->text,
+            .text = text_of(w, i, kind),
             .diagnostic_type = o->diagnostic_type,
             .diagnostic = o->diagnostic,
             .remote_mta = o->remote_mta,
@@ -95,7 +105,7 @@ static int write_recipients(struct work *w, enum report_kind kind, size_t *n,
     return fd;
 }
 
-static struct ipc_message *request_of(struct arena *a, const struct work *w,
+static struct ipc_message *request_of(struct arena *a, struct work *w,
                                       enum report_kind kind, int recipients)
 {
     const struct envelope *env = &w->image.envelope;
@@ -105,6 +115,8 @@ static struct ipc_message *request_of(struct arena *a, const struct work *w,
     ipc_put_cstr(m, IPC_ATTR_QUEUE_ID, w->m->id);
     ipc_put_u64(m, IPC_ATTR_CONTENT_SIZE, w->image.content_size);
     ipc_put_view(m, IPC_ATTR_SENDER, env->sender);
+    if (w->report_only)
+        ipc_put_view(m, IPC_ATTR_RETURN_TO, work_sender(w, w->report_only - 1));
     ipc_put_u64(m, IPC_ATTR_FLAGS, env->flags);
     ipc_put_u64(m, IPC_ATTR_RET, env->ret);
     ipc_put_view(m, IPC_ATTR_ENVID, env->envid);
@@ -164,7 +176,7 @@ static bool ask_bounce(struct qmgr *q, struct work *w, enum report_kind kind,
     return good;
 }
 
-bool report_send(struct qmgr *q, struct work *w, enum report_kind kind)
+static bool send_one(struct qmgr *q, struct work *w, enum report_kind kind)
 {
     struct error e = ERROR_INIT;
     size_t n = 0;
@@ -185,6 +197,30 @@ bool report_send(struct qmgr *q, struct work *w, enum report_kind kind)
     return good;
 }
 
+bool report_send(struct qmgr *q, struct work *w, enum report_kind kind)
+{
+    bool is_verp = w->image.envelope.verp_delimiters.n > 0 &&
+                   !conf_bool(q->routing->conf, P_disable_verp_bounces);
+    if (kind != REPORT_KIND_FAILURE || !is_verp)
+        return send_one(q, w, kind);
+    /* One report for each, to the sender that names it. */
+    bool good = true;
+    for (size_t i = 0; good && i < w->image.envelope.n_recipients; i++) {
+        w->report_only = i + 1;
+        good = send_one(q, w, kind);
+    }
+    w->report_only = 0;
+    return good;
+}
+
+/* Is all said and done about recipient I when the report under way is in the queue? */
+static bool is_settled_by(const struct work *w, size_t i)
+{
+    if (w->report == REPORT_KIND_FAILURE)
+        return is_about(w, i, REPORT_KIND_FAILURE);
+    return w->image.envelope.recipients[i].status == RECIPIENT_EXPANDED;
+}
+
 void report_committed(struct qmgr *q, struct view id)
 {
     struct message *m = message_find(q, id);
@@ -192,17 +228,17 @@ void report_committed(struct qmgr *q, struct view id)
     if (w == NULL || w->report == REPORT_NONE)
         return;
     w->report_is_committed = true;
-    if (w->report == REPORT_KIND_SUCCESS || w->report == REPORT_KIND_VERIFY)
-        return;
-    journal_hold_current(q->journal, &m->hold);
     if (w->report == REPORT_KIND_DELAY) {
         uint32_t mark = JOURNAL_MARK_DELAY_SENT;
+        journal_hold_current(q->journal, &m->hold);
         journal_mark_tied(q->journal, id, &mark, 1);
         return;
     }
     for (size_t i = 0; i < w->image.envelope.n_recipients; i++) {
         uint32_t mark = (uint32_t)i;
-        if (is_about(w, i, REPORT_KIND_FAILURE))
-            journal_mark_tied(q->journal, id, &mark, 1);
+        if (!is_settled_by(w, i))
+            continue;
+        journal_hold_current(q->journal, &m->hold);
+        journal_mark_tied(q->journal, id, &mark, 1);
     }
 }

@@ -32,6 +32,7 @@ static bool write_records(struct work *w, struct str *out)
         .sender = env->sender,
         .envid = env->envid,
         .ret = env->ret,
+        .verp_delimiters = env->verp_delimiters,
         .flags = (env->flags & MESSAGE_SMTPUTF8 ? SUBMISSION_SMTPUTF8 : 0) |
                  (env->flags & MESSAGE_8BIT ? SUBMISSION_8BIT : 0) |
                  (view_eq(env->rewrite_context, VIEW("remote")) ? SUBMISSION_GATEWAY : 0),

@@ -192,7 +192,9 @@ static void group_recipient(struct qmgr *q, struct work *w, uint32_t i)
         return;
     }
     size_t bytes = bytes_of(&w->image.envelope.recipients[i], r);
-    unsigned limit = r->found->schedule.limits.recipient_limit;
+    unsigned limit = w->image.envelope.verp_delimiters.n > 0
+                         ? 1 /* each has a sender of its own */
+                         : r->found->schedule.limits.recipient_limit;
     struct entry *x = d->filling;
     if (x && ((limit > 0 && x->n >= limit) || x->bytes + bytes > ENTRY_BYTES_MAX ||
               !view_eq(x->nexthop, r->nexthop))) {
@@ -236,7 +238,7 @@ static void find_routes(struct qmgr *q, struct work *w)
     const struct envelope *env = &w->image.envelope;
     for (size_t i = 0; i < env->n_recipients; i++) {
         const struct recipient *in = &env->recipients[i];
-        if (in->status == RECIPIENT_DONE)
+        if (in->status != RECIPIENT_PENDING)
             continue;
         bool is_redirected = env->redirect.n > 0;
         struct route *r = &w->routes[i];

@@ -69,6 +69,21 @@ void result_discarded(struct qmgr *q, struct work *w, size_t i, const char *text
     work_mark(w, i);
 }
 
+void result_expanded_lists(struct work *w)
+{
+    bool is_probe = w->image.envelope.flags & MESSAGE_PROBE;
+    for (size_t i = 0; i < w->image.envelope.n_recipients; i++) {
+        struct outcome_record *o = &w->outcomes[i];
+        if (w->image.envelope.recipients[i].status != RECIPIENT_EXPANDED)
+            continue;
+        o->outcome = OUTCOME_EXPANDED;
+        o->is_answered = true;
+        o->text =
+            is_probe ? VIEW("aliased to multiple recipients") : VIEW("alias expanded");
+        set_status(o, is_probe ? VIEW("2.0.5") : VIEW("2.0.0"), '2');
+    }
+}
+
 /* --- an agent's answer --- */
 
 /* Is recipient I one of X's that has no answer yet?  The agent may say anything. */
@@ -97,7 +112,7 @@ struct gathered {
     bool has_index;
     uint64_t index;
     uint64_t outcome;
-    struct view status, text, diagnostic_type, diagnostic, remote_mta;
+    struct view status, text, diagnostic_type, diagnostic, remote_mta, relay;
 };
 
 static void keep(struct work *w, struct outcome_record *o, const struct gathered *g)
@@ -106,6 +121,7 @@ static void keep(struct work *w, struct outcome_record *o, const struct gathered
     o->diagnostic_type = arena_dup(w->arena, g->diagnostic_type);
     o->diagnostic = arena_dup(w->arena, g->diagnostic);
     o->remote_mta = arena_dup(w->arena, g->remote_mta);
+    o->relay = arena_dup(w->arena, g->relay);
 }
 
 struct taking {
@@ -193,6 +209,8 @@ bool result_take(struct qmgr *q, struct entry *x, struct ipc_message *m)
             g.diagnostic = v.view;
         } else if (v.attr == IPC_ATTR_REMOTE_MTA) {
             g.remote_mta = v.view;
+        } else if (v.attr == IPC_ATTR_RELAY) {
+            g.relay = v.view;
         }
     }
     conclude(&t, &g);

@@ -49,7 +49,7 @@ static void copy_marks(struct snapshot *s, struct sight *x, const struct message
         return;
     }
     for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
-        if (w->image.envelope.recipients[i].status == RECIPIENT_DONE)
+        if (w->image.envelope.recipients[i].status != RECIPIENT_PENDING)
             x->marks[x->n_marks++] = (uint32_t)i;
     for (uint32_t i = 0; i < ENVELOPE_N_MARKS; i++)
         if (w->image.envelope.flags & envelope_marks[i])

@@ -130,6 +130,8 @@ bool verb_ehlo(struct session *s, const struct command *c)
         str_add(&text, VIEW("\nVRFY"));
     if (shown & EHLO_ETRN && !s->server->standalone)
         str_add(&text, VIEW("\nETRN"));
+    if (shown & EHLO_VERP && s->may_use_verp)
+        str_add(&text, VIEW("\nXVERP"));
     if (shown & EHLO_ENHANCEDSTATUSCODES)
         str_add(&text, VIEW("\nENHANCEDSTATUSCODES"));
     if (shown & EHLO_8BITMIME)

@@ -2,6 +2,7 @@
  */
 #include "base/log.h"
 #include "base/number.h"
+#include "format/verp.h"
 #include "format/xtext.h"
 #include "transaction.h"
 
@@ -11,6 +12,7 @@ struct mail_parameters {
     uint32_t flags;
     enum dsn_ret ret;
     struct view envid;
+    struct view verp; /* the two delimiters; empty: no VERP */
 };
 
 static bool take_size(struct session *s, struct mail_parameters *m, struct view value)
@@ -59,6 +61,20 @@ static bool take_envid(struct session *s, struct mail_parameters *m, struct view
     return false;
 }
 
+/* XVERP, XVERP=+= (VERP_README). */
+static bool take_verp(struct session *s, struct mail_parameters *m,
+                      const struct smtp_parameter *p)
+{
+    const struct conf *c = s->server->conf;
+    struct view allowed = conf_view(c, P_verp_delimiter_filter);
+    m->verp = p->has_value ? p->value : conf_view(c, P_default_verp_delimiters);
+    if (verp_delimiters_are_valid(m->verp, allowed))
+        return true;
+    reply_error(s, "501 5.5.4 Error: XVERP needs two characters from %.*s",
+                VIEW_FMT(allowed));
+    return false;
+}
+
 /* The value without its xtext encoding; it was checked before. */
 static struct view decode_envid(struct arena *arena, struct view value)
 {
@@ -93,6 +109,9 @@ static bool take_parameter(struct session *s, struct mail_parameters *m,
         }
         return ret ? take_ret(s, m, p->value) : take_envid(s, m, p->value);
     }
+    if (view_eq_case(p->name, VIEW("XVERP")) && s->may_use_verp &&
+        !(s->ehlo_hidden & EHLO_VERP))
+        return take_verp(s, m, p);
     reply_unsupported(s, p);
     return false;
 }
@@ -189,6 +208,10 @@ bool verb_mail(struct session *s, const struct command *c)
         return false;
     struct transaction *t = transaction_new(s, VIEW_NONE);
     bool good = path_parse(s, path, true, m.flags & MESSAGE_SMTPUTF8, t->arena, &sender);
+    if (good && !view_is_empty(m.verp) && view_is_empty(sender)) {
+        reply_error(s, "503 5.5.4 Error: XVERP requires non-null sender");
+        good = false;
+    }
     if (good) {
         s->facts.sender = sender;
         s->facts.has_sender = true;
@@ -201,6 +224,7 @@ bool verb_mail(struct session *s, const struct command *c)
     t->announced_size = m.size;
     t->envelope.flags = m.flags;
     t->envelope.ret = m.ret;
+    t->envelope.verp_delimiters = arena_dup(t->arena, m.verp);
     t->envelope.envid = decode_envid(t->arena, m.envid);
     int64_t pause = s->server->standalone ? 0 : queue_link_flow_delay(s->server->queue);
     if (pause > 0)

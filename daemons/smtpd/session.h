@@ -31,6 +31,7 @@ struct smtpd {
         *local_rewrite_clients;      /* of local_header_rewrite_clients' tables */
     struct match_list *etrn_domains; /* fast_flush_domains */
     struct match_list *debug_peers;
+    struct match_list *verp_clients; /* smtpd_authorized_verp_clients */
     struct match_list *forbidden_commands, *noop_commands;
     struct maps *ehlo_discard_by_address;
     struct maps *command_filter;
@@ -75,6 +76,7 @@ struct session {
     bool closing;                    /* the reply that was given is the last */
     bool lost;                       /* the connection is gone */
     bool trusted_newlines;           /* smtpd_forbid_bare_newline_exclusions */
+    bool may_use_verp;               /* smtpd_authorized_verp_clients */
     unsigned errors;                 /* since the last accepted message */
     unsigned junk;                   /* commands that lead nowhere */
     const char *where;               /* last command, for "lost connection after" */

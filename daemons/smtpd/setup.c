@@ -45,6 +45,7 @@ static bool open_policy(struct smtpd *d, struct error *e)
     d->local_rewrite_clients = local_rewrite_tables(c);
     d->etrn_domains = match_open(c, P_fast_flush_domains, 0);
     d->debug_peers = match_open(c, P_debug_peer_list, 0);
+    d->verp_clients = match_open(c, P_smtpd_authorized_verp_clients, 0);
     d->notify = notice_classes(c);
     return true;
 }
@@ -93,6 +94,7 @@ static void close_list(struct match_list *m)
 
 void smtpd_free(struct smtpd *d)
 {
+    close_list(d->verp_clients);
     close_list(d->debug_peers);
     close_list(d->etrn_domains);
     close_list(d->local_rewrite_clients);
@@ -126,6 +128,7 @@ void smtpd_judge_client(struct session *s)
     const struct smtpd *d = s->server;
     if (d->standalone)
         return;
+    s->may_use_verp = is_listed(s, d->verp_clients);
     s->trusted_newlines = is_listed(s, d->bare_newline_exclusions);
     if (is_listed(s, d->debug_peers))
         s->debug = (unsigned)conf_int(d->conf, P_debug_peer_level);

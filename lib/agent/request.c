@@ -121,7 +121,15 @@ static void put_bounded(struct ipc_message *m, enum ipc_attr attr, struct view v
         ipc_put_view(m, attr, view_sub(v, 0, max));
 }
 
-static void put_result(struct ipc_message *m, const struct delivery_recipient *r)
+/* May a report that tells which way the mail went be wanted? */
+static bool wants_relay(const struct delivery *d, const struct delivery_recipient *r)
+{
+    return (r->in.notify & NOTIFY_SUCCESS) ||
+           (d->envelope.flags & (MESSAGE_VERIFY | MESSAGE_TRACE | MESSAGE_DELAY_SENT));
+}
+
+static void put_result(struct ipc_message *m, const struct delivery *d,
+                       const struct delivery_recipient *r)
 {
     ipc_put_u64(m, IPC_ATTR_INDEX, r->index);
     ipc_put_u64(m, IPC_ATTR_OUTCOME, r->outcome);
@@ -131,6 +139,8 @@ static void put_result(struct ipc_message *m, const struct delivery_recipient *r
     put_bounded(m, IPC_ATTR_DIAGNOSTIC_TYPE, r->diagnostic_type, 32);
     put_bounded(m, IPC_ATTR_DIAGNOSTIC, r->diagnostic, TEXT_MAX);
     put_bounded(m, IPC_ATTR_REMOTE_MTA, r->remote_mta, NAME_MAX_MTA);
+    if (wants_relay(d, r) && !view_eq(r->relay, VIEW("none")))
+        put_bounded(m, IPC_ATTR_RELAY, r->relay, NAME_MAX_MTA);
 }
 
 /* What is said once, in the first answer. */
@@ -156,7 +166,7 @@ bool agent_send_results(struct ipc *c, uint64_t tag, const struct delivery *d,
         ipc_put_u64(m, IPC_ATTR_TAG, tag);
         put_common(m, d);
         while (i < d->n_recipients && ipc_message_size(m) < IPC_MAX_BYTES - RESULT_ROOM)
-            put_result(m, &d->recipients[i++]);
+            put_result(m, d, &d->recipients[i++]);
         if (i < d->n_recipients)
             ipc_put_u64(m, IPC_ATTR_MORE, 1);
         ok = ipc_send(c, m, clock_in(timeout), e);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "format/verp.h"
 
 const char *cleanup_id(const struct cleanup *c)
 {
@@ -48,7 +49,7 @@ static void copy_envelope(struct cleanup *c, const struct envelope *from)
         &to->sender,         &to->envid,       &to->client_name,   &to->client_address,
         &to->client_port,    &to->helo_name,   &to->protocol_name, &to->sasl_method,
         &to->sasl_username,  &to->sasl_sender, &to->log_ident,     &to->rewrite_context,
-        &to->content_filter, &to->redirect,    &to->message_id,
+        &to->content_filter, &to->redirect,    &to->message_id,    &to->verp_delimiters,
     };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
         *views[i] = arena_dup(c->arena, *views[i]);
@@ -101,12 +102,31 @@ static void detect_utf8(struct cleanup *c, struct view address)
         c->envelope.flags |= MESSAGE_SMTPUTF8;
 }
 
+/* A request for VERP that cannot be obeyed is let drop. */
+static void check_verp(struct cleanup *c)
+{
+    struct view *delimiters = &c->envelope.verp_delimiters;
+    if (view_is_empty(*delimiters))
+        return;
+    if (view_is_empty(c->envelope.sender))
+        log_warning_as(c->setup->tag, "%s: ignoring VERP request for null sender",
+                       cleanup_id(c));
+    else if (!verp_delimiters_are_valid(
+                 *delimiters, conf_view(c->setup->conf, P_verp_delimiter_filter)))
+        log_warning_as(c->setup->tag, "%s: ignoring bad VERP request: \"%.*s\"",
+                       cleanup_id(c), VIEW_FMT(view_sub(*delimiters, 0, 100)));
+    else
+        return;
+    *delimiters = VIEW_NONE;
+}
+
 void cleanup_sender(struct cleanup *c, struct view sender)
 {
     arena_reset(c->scratch);
     struct view mapped = address_map_all(c, PLACE_ENVELOPE_SENDER, sender, c->scratch);
     c->envelope.sender = arena_dup(c->arena, mapped);
     detect_utf8(c, c->envelope.sender);
+    check_verp(c);
     recipient_find_bcc(c, &c->setup->sender_bcc, c->envelope.sender);
 }
 

@@ -364,7 +364,8 @@ static void test_virtual(void **state)
     log_has("unreasonable virtual_alias_maps map expansion size for u@v.org");
 }
 
-/* A list that wanted to know of success is done here; an alias for one address is not. */
+/* What wanted to know of success is told that it was expanded, members tell of failure. A
+ * probe ends at a list. */
 static void test_expanded_dsn(void **state)
 {
     (void)state;
@@ -376,7 +377,13 @@ static void test_expanded_dsn(void **state)
                       NOTIFY_SUCCESS | NOTIFY_FAILURE);
     cleanup_recipient(c, VIEW("one@v.org"), VIEW_NONE, VIEW_NONE, NOTIFY_SUCCESS);
     assert_int_equal(cleanup_finish(c, NULL, &error), CLEANUP_QUEUED);
-    recipients_are("list@v.org|||2|d\na@x.org|||4|p\nb@x.org|||4|p\nc@x.org|||2|p\n");
+    recipients_are("list@v.org|||2|x\na@x.org|||4|p\nb@x.org|||4|p\n"
+                   "one@v.org|||2|x\nc@x.org|||1|p\n");
+    struct envelope probe = {.flags = MESSAGE_PROBE};
+    c = start(&probe, FLAGS);
+    cleanup_recipient(c, VIEW("list@v.org"), VIEW_NONE, VIEW_NONE, 0);
+    assert_int_equal(cleanup_finish(c, NULL, &error), CLEANUP_QUEUED);
+    recipients_are("list@v.org|||2|x\n");
 }
 
 static void test_table_error(void **state)

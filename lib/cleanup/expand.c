@@ -161,20 +161,27 @@ static bool expand_all(struct expansion *x)
 }
 
 /* A list is the end of the way for "tell me when it is delivered": it was expanded here,
- * and its members are none of the sender's business (RFC 3461 5.2.7.3 (b)).  One address
- * for another is not.  The list itself stays in the envelope as done from the start; that
- * tells qmgr to report it as expanded. */
-static void note_expanded(struct cleanup *c, struct recipient *r, size_t members)
+ * and its members are none of the sender's business (RFC 3461 5.2.7.3 (b)); Postfix takes
+ * one address for another likewise.  The list itself stays in the envelope; that tells
+ * qmgr to report it as expanded.  Of an address probe nothing else stays: that the list
+ * exists is the answer.  False when the members are not to be added. */
+static bool note_expanded(struct cleanup *c, struct recipient *r,
+                          const struct address_bag *members)
 {
-    if (members < 2 || !(r->notify & NOTIFY_SUCCESS))
-        return;
+    bool is_probe = c->envelope.flags & MESSAGE_PROBE;
+    bool is_list = members->n > 1;
+    bool is_owed = (r->notify & NOTIFY_SUCCESS) &&
+                   (is_list || !view_eq(members->items[0], r->address));
+    if (!is_owed && !(is_probe && is_list))
+        return true;
     struct recipient list = *r;
-    list.status = RECIPIENT_DONE;
+    list.status = RECIPIENT_EXPANDED;
     list.notify = NOTIFY_SUCCESS;
     append(c, &list);
     r->notify &= (uint8_t)~NOTIFY_SUCCESS;
     if (r->notify == 0)
         r->notify = NOTIFY_NEVER;
+    return !is_probe;
 }
 
 void recipient_expand(struct cleanup *c, const struct recipient *recipient)
@@ -187,8 +194,7 @@ void recipient_expand(struct cleanup *c, const struct recipient *recipient)
     }
     struct expansion x = {.cleanup = c, .expanded = hash_new(), .start = r.address};
     address_bag_add(&x.list, r.address, c->scratch);
-    if (expand_all(&x)) {
-        note_expanded(c, &r, x.list.n);
+    if (expand_all(&x) && note_expanded(c, &r, &x.list)) {
         for (size_t i = 0; i < x.list.n; i++) {
             r.address = x.list.items[i];
             add_unique(c, &r);

@@ -41,6 +41,7 @@ static const struct field {
     {'f', KIND_BYTES, offsetof(struct envelope, content_filter), ENVELOPE_ADDRESS_MAX},
     {'d', KIND_BYTES, offsetof(struct envelope, redirect), ENVELOPE_ADDRESS_MAX},
     {'i', KIND_BYTES, offsetof(struct envelope, message_id), 1024},
+    {'v', KIND_TEXT, offsetof(struct envelope, verp_delimiters), 2},
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
@@ -81,6 +82,16 @@ static bool put_field(struct str *out, const struct field *f, struct view v)
     return true;
 }
 
+static bool is_status(char c)
+{
+    return c == RECIPIENT_PENDING || c == RECIPIENT_DONE;
+}
+
+static bool is_recipient_status(char c)
+{
+    return is_status(c) || c == RECIPIENT_EXPANDED;
+}
+
 static bool put_recipient(struct str *out, struct recipient *r)
 {
     if (r->address.n == 0 || r->address.n > ENVELOPE_ADDRESS_MAX)
@@ -93,7 +104,8 @@ static bool put_recipient(struct str *out, struct recipient *r)
     if (!put_head(out, TYPE_RECIPIENT, total))
         return false;
     r->offset = (uint32_t)out->n;
-    r->status = r->status == RECIPIENT_DONE ? RECIPIENT_DONE : RECIPIENT_PENDING;
+    if (!is_recipient_status((char)r->status))
+        r->status = RECIPIENT_PENDING;
     return str_add_char(out, (char)r->status) &&
            str_add_char(out, (char)(r->notify & 15)) &&
            str_add(out, (struct view){(char *)lengths, sizeof lengths}) &&
@@ -175,11 +187,6 @@ static bool count_recipients(struct view bytes, size_t *count)
     return *count > 0 && *count <= ENVELOPE_RECIPIENTS_MAX;
 }
 
-static bool is_status(char c)
-{
-    return c == RECIPIENT_PENDING || c == RECIPIENT_DONE;
-}
-
 static bool take_recipient(const struct record *r, struct recipient *out)
 {
     uint16_t lengths[3];
@@ -199,7 +206,7 @@ static bool take_recipient(const struct record *r, struct recipient *out)
                               .notify = (uint8_t)r->value.p[1],
                               .status = (uint8_t)r->value.p[0],
                               .offset = (uint32_t)r->offset};
-    return is_status(r->value.p[0]) && out->notify <= 15;
+    return is_recipient_status(r->value.p[0]) && out->notify <= 15;
 }
 
 static bool take_field(const struct record *r, struct envelope *out, uint32_t *seen)

@@ -21,7 +21,12 @@
 
 enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 
-enum recipient_status { RECIPIENT_PENDING = 'p', RECIPIENT_DONE = 'd' };
+enum recipient_status {
+    RECIPIENT_PENDING = 'p',
+    RECIPIENT_DONE = 'd',
+    RECIPIENT_EXPANDED =
+        'x' /* a list whose members stand for it; its sender is to hear so */
+};
 
 struct recipient {
     struct view address;  /* where it goes; internal form */
@@ -62,6 +67,7 @@ struct envelope {
     struct view content_filter;  /* "transport:nexthop"; empty none */
     struct view redirect;        /* REDIRECT action: all mail goes there */
     struct view message_id;      /* for logs */
+    struct view verp_delimiters; /* two characters; empty: no VERP */
     struct recipient *recipients;
     size_t n_recipients;
     uint32_t

@@ -80,7 +80,7 @@ void queue_list_add(struct queue_list *l, const char *shown_as, struct view id,
     add_address(l, env->sender);
     str_add(out, VIEW(", \"recipients\": ["));
     for (size_t i = 0; i < env->n_recipients; i++) {
-        if (env->recipients[i].status == RECIPIENT_DONE)
+        if (env->recipients[i].status != RECIPIENT_PENDING)
             continue;
         const struct defer_reason *r = defer_log_find(reasons, n_reasons, (uint32_t)i);
         str_addf(out, "%s{\"address\": ", comma);

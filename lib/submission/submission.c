@@ -10,6 +10,7 @@ enum record {
     RECORD_SENDER = 'S',
     RECORD_FULL_NAME = 'F',
     RECORD_ENVID = 'E',
+    RECORD_VERP = 'V', /* the two delimiters */
     RECORD_FLAGS = 'f',
     RECORD_RET = 'r',
     RECORD_RECIPIENT = 'R', /* starts a recipient */
@@ -68,6 +69,7 @@ bool submission_write(const struct submission *s, uint64_t content_size,
               add_text(&records, RECORD_SENDER, s->sender, ENVELOPE_ADDRESS_MAX) &&
               add_text(&records, RECORD_FULL_NAME, s->full_name, TEXT_MAX) &&
               add_text(&records, RECORD_ENVID, s->envid, TEXT_MAX) &&
+              add_text(&records, RECORD_VERP, s->verp_delimiters, TEXT_MAX) &&
               add_number(&records, RECORD_FLAGS, s->flags) &&
               add_number(&records, RECORD_RET, s->ret);
 
@@ -162,6 +164,8 @@ static bool apply(struct submission *s, char type, struct view value)
         return set_text(&s->full_name, value, TEXT_MAX);
     case RECORD_ENVID:
         return set_text(&s->envid, value, TEXT_MAX);
+    case RECORD_VERP:
+        return set_text(&s->verp_delimiters, value, TEXT_MAX);
     case RECORD_FLAGS:
         return set_number(&s->flags, value, SUBMISSION_FLAGS);
     case RECORD_RET:

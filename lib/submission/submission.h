@@ -26,6 +26,7 @@ struct submission {
     struct view sender; /* internal form, perhaps without domain; "" is the null sender */
     struct view full_name; /* sendmail -F; may be empty */
     struct view envid;
+    struct view verp_delimiters; /* sendmail -XV; empty: no VERP */
     enum dsn_ret ret;
     uint32_t flags;               /* SUBMISSION_... */
     struct recipient *recipients; /* address, orcpt and notify are used */
