@@ -3,9 +3,10 @@
 
 Usage: demo.py STAGE [--once]
 
-Makes an instance below build/demo (below /tmp when build/ may not be entered by its user), starts it as an
-ordinary user, sends one message over SMTP and one with sendmail, shows what each program logged on the way, and
-reads the mailbox. Then it says what to try next; with --once it stops the system instead.
+Makes an instance below build/demo (below /tmp when build/ may not be entered by its user) and starts it as an
+ordinary user. Three messages travel through it: one over SMTP, one from a program to a list (a local mailbox
+and another host), one that the other host refuses and that comes back. Of each it shows what every program logged and
+what that means, and then the mailbox. The log stays in view until Ctrl-C; with --once all stops at once.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import smtplib
 import socket
 import subprocess
@@ -21,15 +23,23 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
+from testnet.fakehost import FakeHost  # noqa: E402
+
 PATIENCE = 20
 HOST = "gw1.maison.test"
-USER = f"chris@{HOST}"
+DOMAIN = "maison.test"
+USER = f"chris@{DOMAIN}"
+LIST = f"famille@{HOST}"
+FRIEND = "ami@ailleurs.test"
+NOBODY = "inconnu@ailleurs.test"
 
 MAIN_CF = """\
 # The demo's main.cf: Postfix's own settings, on loopback, for one user.
 compatibility_level = 3.7
 myhostname = {host}
-mydestination =
+myorigin = {domain}
+mydestination = {host}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
@@ -37,10 +47,13 @@ queue_directory = {place}/queue
 data_directory = {place}/data
 maillog_file = {place}/maillog
 maillog_file_prefixes = {place}
-alias_maps =
+# A list: one member here, one elsewhere.
+alias_maps = inline:{{ {{famille = {user}, {friend}}} }}
 alias_database =
-# Everybody @{host} has a Maildir below {place}/mail.
-virtual_mailbox_domains = {host}
+# The rest of the world is one host, which this demo plays.
+transport_maps = inline:{{ ailleurs.test=smtp:[127.0.0.1]:{elsewhere} }}
+# Everybody @{domain} has a Maildir below {place}/mail.
+virtual_mailbox_domains = {domain}
 virtual_mailbox_base = {place}/mail
 virtual_mailbox_maps = inline:{{ {user}=chris/ }}
 virtual_uid_maps = static:{uid}
@@ -73,13 +86,16 @@ postlog        unix-dgram n - n  -     1  postlogd
 
 # What the boxes of the anatomy say on the way, and what it means.
 EXPLAINED = (
-    (r"smtpd\[.*: connect from", "a client is at the door"),
-    (r"smtpd\[.*: client=", "the first recipient is good: the message gets its queue ID"),
-    (r"smtpd\[.*: disconnect from", "the client has its 250 and leaves"),
+    (r"smtpd\[.*: client=", "a client is at the door, its first recipient is good: here is the queue ID"),
     (r"pickup\[.*: uid=", "a file in maildrop/ was taken; who put it there, and in whose name"),
     (r"cleanup\[.*: message-id=", "headers completed and rewritten, content checked, on its way to the disk"),
+    (r"qmgr\[.*from=<>.*\(queue active\)", "a report has no sender, so that nothing ever answers it"),
     (r"qmgr\[.*\(queue active\)", "on disk; the queue manager looks for an agent"),
-    (r"status=sent", "an agent delivered it: to whom, how long it took, how it ended"),
+    (r"local\[.*status=sent \(forwarded", "an alias: each member gets the new message named here"),
+    (r"virtual\[.*status=sent", "in the mailbox: for whom, how long it took, how it ended"),
+    (r"smtp\[.*status=sent", "another host has it, and said so"),
+    (r"smtp\[.*status=bounced", "the other host does not want it, and never will"),
+    (r"bounce\[.*notification: ", "its sender must know: a report is on its way"),
     (r"qmgr\[.*: removed", "all recipients done: nothing is left in the queue"),
 )
 
@@ -119,6 +135,7 @@ class Demo:
         self.place = self.stage.parent / "demo"
         self.user = pwd.getpwuid(os.getuid())
         self.prefix = []
+        self.told = set()  # what was explained already
         if os.getuid() == 0:
             self.become_nobody()
         self.config = self.place / "etc"
@@ -159,6 +176,9 @@ class Demo:
 
     def create(self):
         self.stop_earlier()
+        self.elsewhere = FakeHost("mx.ailleurs.test", "127.0.0.1", free_port()).start()
+        self.elsewhere.on("RCPT", lambda session, line: f"550 5.1.1 <{NOBODY}>: no such user here"
+                          if NOBODY in line else None)
         self.port = free_port()
         for name in ("queue", "mail", "data", "etc"):
             path = self.place / name
@@ -166,7 +186,8 @@ class Demo:
             path.mkdir(parents=True)
         with contextlib.suppress(FileNotFoundError):
             self.log.unlink()
-        values = {"place": self.place, "host": HOST, "user": USER, "port": self.port,
+        values = {"place": self.place, "host": HOST, "domain": DOMAIN, "user": USER, "friend": FRIEND,
+                  "port": self.port, "elsewhere": self.elsewhere.port,
                   "uid": self.user.pw_uid, "gid": self.user.pw_gid}
         (self.config / "main.cf").write_text(MAIN_CF.format(**values))
         (self.config / "master.cf").write_text(MASTER_CF.format(**values))
@@ -198,46 +219,96 @@ class Demo:
             sys.exit(f"demo: the message was refused: {code} {text.decode()}")
         return re.search(r"queued as (\S+)", text.decode()).group(1)
 
-    def send_by_sendmail(self):
-        self.run("sendmail", "-t", "-f", USER, text=f"From: {USER}\nTo: {USER}\nSubject: par sendmail\n\n"
+    def send_by_sendmail(self, recipient, subject):
+        taken = len(re.findall(r"pickup\[\d+\]: \S+: uid=", self.read_log()))
+        self.run("sendmail", "-t", "-f", USER,
+                 text=f"From: Chris <{USER}>\nTo: {recipient}\nSubject: {subject}\n\n"
                  "Bonjour ! Ce message vient d'un programme de cette machine.\n")
-        match = wait_until(lambda: re.search(r"pickup\[\d+\]: (\S+): uid=", self.read_log()),
-                           "pickup of the message from sendmail")
-        return match.group(1)
 
-    def explain(self, queue_id):
-        """The log lines of one message in their order, each with its meaning."""
+        def new_ids():
+            return re.findall(r"pickup\[\d+\]: (\S+): uid=", self.read_log())[taken:]
+        return wait_until(new_ids, "pickup of the message from sendmail")[0]
+
+    def explain(self, queue_id, seen=()):
+        """The log lines of one message, with their meaning the first time; then those it led to."""
         wait_until(lambda: f"{queue_id}: removed" in self.read_log(), f"delivery of {queue_id}")
+        next_ids = []
         for line in self.read_log().splitlines():
-            if f"{queue_id}:" not in line:
+            match = re.match(r"\S+ +\S+ \S+ \S+ postfix/(\w+)\[\d+\]: (.*)", line)
+            if not match or f"{queue_id}:" not in line:
                 continue
-            match = re.match(r"\S+ +\S+ (\S+) \S+ postfix/(\w+)\[\d+\]: (.*)", line)
+            say(f"  {BOLD}{match.group(1):>8}{PLAIN}  {match.group(2)}")
             meaning = next((text for pattern, text in EXPLAINED if re.search(pattern, line)), "")
-            if not match:
-                continue
-            say(f"  {BOLD}{match.group(2):>8}{PLAIN}  {match.group(3)}")
-            if meaning:
+            if meaning and meaning not in self.told:
+                self.told.add(meaning)
                 say(f"            {DIM}{meaning}{PLAIN}")
+            next_ids += re.findall(r"(?:forwarded as |notification: )(\w+)", line)
+        seen = [*seen, queue_id]
+        for other in dict.fromkeys(next_ids):
+            if other not in seen:
+                say(f"  {DIM}-- and so {other} --{PLAIN}")
+                self.explain(other, seen)
 
     def show_mailbox(self):
-        wait_until(lambda: len(self.messages()) >= 2, "two files in the mailbox")
-        for path in self.messages():
+        """The first message whole, of the others who wrote and why."""
+        wait_until(lambda: len(self.messages()) >= 3, "three files in the mailbox")
+        for number, path in enumerate(self.messages()):
+            lines = path.read_text(errors="replace").splitlines()
             say(f"  {DIM}{path.relative_to(self.place)}{PLAIN}")
-            for line in path.read_text(errors="replace").splitlines():
+            if number > 0:
+                lines = [line for line in lines[:lines.index("")]
+                         if line.startswith(("From: ", "To: ", "Subject: "))]
+            for line in lines:
                 say(f"    {line}")
             say()
 
+    def show_elsewhere(self):
+        for message in self.elsewhere.messages:
+            say(f"  from <{message.sender}> to <{message.recipients[0]}>: {message.header('Subject')[0]}")
+
+    def follow_log(self):
+        """Show the log as it grows, until Ctrl-C."""
+        with self.log.open() as log:
+            log.seek(0, os.SEEK_END)
+            while True:
+                line = log.readline()
+                if line:
+                    say(line.rstrip("\n"))
+                else:
+                    time.sleep(0.2)
+
     def hints(self):
+        """Ready to be typed in another terminal."""
         where = self.place / "etc"
         binary = self.stage / "bin"
-        prefix = " ".join(self.prefix[:3]) + " -- " if self.prefix else ""
-        title("It is running. What to try next")
+        prefix = " ".join(self.prefix) + " " if self.prefix else ""
+        title("It is running. What to try in another terminal")
         say(f"  talk to it         telnet 127.0.0.1 {self.port}")
+        say(f"  write to chris     printf 'Subject: moi\\n\\nbonjour\\n' | {prefix}{binary}/sendmail -C {where} {USER}")
         say(f"  look at the queue  {prefix}{binary}/mailq -C {where}")
-        say(f"  watch the log      tail -f {self.log}")
         say(f"  read the mail      ls {self.mailbox}")
         say(f"  change something   edit {where}/main.cf, then {prefix}{binary}/diligence -c {where} reload")
-        say(f"  stop it            {prefix}{binary}/diligence -c {where} stop")
+        title(f"The log, {self.log}. Ctrl-C stops everything")
+
+
+def travel(demo):
+    """Three messages, and where they ended."""
+    started = time.monotonic()
+    demo.run("diligence", "start")
+    first = demo.send_by_smtp()
+    say(f"  started, and a first message accepted, {1000 * (time.monotonic() - started):.0f} ms later")
+    title(f"1. A message over SMTP for {USER}: queue ID {first}")
+    demo.explain(first)
+    second = demo.send_by_sendmail(LIST, "par sendmail, pour tous")
+    title(f"2. A message from a program (sendmail) for the list {LIST}: queue ID {second}")
+    demo.explain(second)
+    third = demo.send_by_sendmail(NOBODY, "qui est la ?")
+    title(f"3. A message for {NOBODY}, whom nobody knows: queue ID {third}")
+    demo.explain(third)
+    title(f"What {FRIEND.partition('@')[2]} got")
+    demo.show_elsewhere()
+    title(f"The mailbox of {USER}")
+    demo.show_mailbox()
 
 
 def main():
@@ -245,25 +316,20 @@ def main():
     if len(arguments) != 1:
         sys.exit(__doc__)
     os.umask(0o022)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     demo = Demo(pathlib.Path(arguments[0]))
     demo.create()
     title(f"Starting: configuration in {demo.place / 'etc'}, as user {demo.user.pw_name}")
-    started = time.monotonic()
-    demo.run("diligence", "start")
-    first = demo.send_by_smtp()
-    say(f"  started, and a first message accepted, {1000 * (time.monotonic() - started):.0f} ms later")
-    title(f"A message over SMTP, queue ID {first}")
-    demo.explain(first)
-    second = demo.send_by_sendmail()
-    title(f"A message from a program (sendmail), queue ID {second}")
-    demo.explain(second)
-    title("The mailbox")
-    demo.show_mailbox()
-    if "--once" in sys.argv:
-        demo.run("diligence", "stop")
-        say("Stopped.")
-    else:
-        demo.hints()
+    try:
+        travel(demo)
+        if "--once" not in sys.argv:
+            demo.hints()
+            demo.follow_log()
+    except KeyboardInterrupt:
+        say()
+    finally:
+        demo.stop_earlier()
+    say("Stopped.")
 
 
 if __name__ == "__main__":
