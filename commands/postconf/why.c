@@ -22,7 +22,7 @@ static const struct {
     {{"postlogd(8)", 11}, "pickup(8) does it here"},
     {{"virtual(8)", 10}, "store(8), which is also called virtual"},
     {{"lmtp(8)", 7}, "smtp(8), which is also called lmtp"},
-    {{"global", 6}, "read by several programs"},
+    {{"global", 6}, "a matter of several programs"},
 };
 
 static const char *state_text(enum parameter_state state)
