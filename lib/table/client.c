@@ -59,7 +59,11 @@ bool client_query(const struct client_source *s, struct str *out, struct error *
     const char *table = client_text(s, "table", "");
     const char *where = client_text(s, "where_field", "");
 
+    const char *function = client_text(s, "select_function", "");
+
     str_add_cstr(out, client_text(s, "query", ""));
+    if (out->n == 0 && function[0])
+        str_addf(out, "SELECT %s('%%s')", function);
     if (out->n == 0 && field[0] && table[0] && where[0])
         str_addf(out, "SELECT %s FROM %s WHERE %s = '%%s' %s", field, table, where,
                  client_text(s, "additional_conditions", ""));

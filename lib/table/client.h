@@ -59,8 +59,8 @@ bool client_time(const struct client_source *s, const char *name, int64_t fallba
                  int64_t *out, struct error *e) MUST_CHECK;
 bool client_bool(const struct client_source *s, const char *name, bool fallback,
                  bool *out, struct error *e) MUST_CHECK;
-/* Setting "query", or the one that select_field, table, where_field and
- * additional_conditions make, appended to OUT and checked.  mysql_table(5), "obsolete
+/* Setting "query", or the one that select_function, or select_field, table, where_field
+ * and additional_conditions make, appended to OUT and checked.  mysql_table(5), "obsolete
  * query interface". */
 bool client_query(const struct client_source *s, struct str *out,
                   struct error *e) MUST_CHECK;

@@ -3,7 +3,7 @@
  * So that a program needs the libraries of MySQL, PostgreSQL and LDAP only where such a
  * table is used, and a package of its own can bring them.  Looked for in
  * libexec/diligence/tables, found from the executable's own place; in the build tree, in
- * lib/table.  Source: the idea of dynamicmaps.cf of Postfix, without the file.
+ * lib/table/modules.  Source: the idea of dynamicmaps.cf of Postfix, without the file.
  */
 #include "table/network.h"
 
@@ -28,9 +28,9 @@ static const char *own_directory(void)
 /* The path of the module for TYPE in *PATH; false when there is none. */
 static bool find_module(const char *type, struct str *path)
 {
-    static const char *const places[] = {"/tables", "/../libexec/diligence/tables",
-                                         "/../../libexec/diligence/tables",
-                                         "/../lib/diligence/tables", "/../../lib/table"};
+    static const char *const places[] = {
+        "/tables", "/../libexec/diligence/tables", "/../../libexec/diligence/tables",
+        "/../lib/diligence/tables", "/../../lib/table/modules"};
     const char *own = own_directory();
 
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
