@@ -1,8 +1,9 @@
 /* diligence - the command that starts, stops and looks after an instance; also named
  * postfix
  *
- * main.c has the sub-commands, directories.c what start creates, check.c what check
- * tells; lookup.c, domain.c and trace.c answer questions about the way of mail.
+ * main.c has the words, life.c starts and ends the system, reload.c takes up changes and
+ * rolls them back, directories.c and leftovers.c know the queue directory, check.c tells
+ * what is wrong; lookup.c, domain.c and trace.c answer questions about the way of mail.
  */
 #ifndef DILIGENCE_DILIGENCE_H
 #define DILIGENCE_DILIGENCE_H
@@ -11,36 +12,73 @@
 #include "service/instance.h"
 
 struct control {
-    const struct conf *conf;
+    const struct conf *conf; /* never NULL; see is_broken */
+    const char *directory;   /* of main.cf */
+    bool is_broken;          /* main.cf cannot be read: conf has only the paths */
+    bool is_forced;          /* -c or MAIL_CONFIG names this very instance */
     struct instance_owner owner;
     int verbose;
     bool debug; /* -D: master and daemons under debugger_command */
-    int argc;   /* what stands behind the sub-command */
+    int argc;   /* what stands behind the word */
     char **argv;
 };
 
+/* --- words: each returns the exit status, or ends the process with a line --- */
+int start(struct control *c);
+int start_in_foreground(struct control *c);
+int stop(struct control *c);
+int abort_system(struct control *c);
+int status(struct control *c);
+int reload(struct control *c);
+/* "--list": what there is; a number, or nothing for the one before. */
+int rollback(struct control *c);
+int rotate_log(struct control *c);
+int set_permissions(struct control *c);
+int upgrade_configuration(struct control *c);
+int tls(struct control *c);
+int non_bdb(struct control *c);
+int check(struct control *c);
+/* Where mail for each argument would go. */
+int lookup(struct control *c);
+/* The path of each message (files, "-"), from its Received: headers.  Needs no instance.
+ */
+int trace_messages(struct control *c);
+
+/* --- the running system --- */
+/* The pid of the running master; ends with status 1 when there is none. */
+pid_t running_master(const struct control *c);
+void signal_master(pid_t pid, int signo);
+void pause_briefly(long milliseconds);
+
+/* --- directories --- */
 /* Make what is missing of the queue directory, with Postfix's owners and modes; cheap
  * when all is there. Nothing that exists is changed. */
 bool directories_create(const struct control *c, struct error *e) MUST_CHECK;
-/* The same, and put owners and modes right, those of set-gid commands too (set-permissions). */
+/* The same, and put owners and modes right, those of set-gid commands too
+ * (set-permissions). */
 bool directories_repair(const struct control *c, struct error *e) MUST_CHECK;
 /* Log a warning for each wrong owner or mode. */
 void directories_check(const struct control *c);
 /* As root: the same for the commands that run with the rights of setgid_group. */
 void commands_check(const struct control *c);
+/* Log a warning for damaged messages, copies for chroot that differ from the originals,
+ * and files of another mail system in the queue directory. */
+void leftovers_check(const struct control *c);
 
-/* Log a warning for each thing in main.cf, master.cf and the tables that looks wrong.
- * False when the system could not start with it. */
+/* --- configuration --- */
+/* What can be known of a main.cf that cannot be read: the paths and owners it names, as
+ * far as their lines are whole.  Never NULL. */
+struct conf *broken_conf(const char *directory);
+/* Log all that lib/check finds in main.cf, master.cf and the tables.  False when programs
+ * refuse to start with it. */
 bool configuration_check(const struct control *c);
+/* Only what makes programs refuse to start, or breaks what worked: the lines are logged
+ * as errors.  How many. */
+size_t configuration_errors(const struct control *c);
 
-/* Where mail for each argument would go. */
-int lookup(const struct control *c);
+/* --- questions --- */
 /* Does DNS lead mail for DOMAIN here? */
 int check_domain(const struct control *c, const char *domain);
-/* The path of each message (files, "-"), from its Received: headers.  Needs no instance.
- */
-int trace_messages(const struct control *c);
-
 /* Run WORK(ARG) as a fiber that may ask DNS; returns when it has ended. */
 void network_run(const struct control *c, fiber_fn *work, void *arg);
 

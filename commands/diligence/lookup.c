@@ -117,7 +117,7 @@ static void lookup_fiber(void *arg)
     l->status = lookup_one(l);
 }
 
-int lookup(const struct control *c)
+int lookup(struct control *c)
 {
     int status = 0;
 

@@ -215,7 +215,7 @@ static int trace_file(const char *name)
     return 0;
 }
 
-int trace_messages(const struct control *c)
+int trace_messages(struct control *c)
 {
     int status = 0;
 

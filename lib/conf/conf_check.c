@@ -18,11 +18,9 @@ struct checker {
     const char *path;  /* of main.cf */
 };
 
-__attribute__((format(printf, 4, 5))) static void
-found(struct checker *k, const char *path, unsigned line, const char *format, ...)
+static void add(struct checker *k, const char *status, const char *path, unsigned line,
+                struct view text)
 {
-    va_list args;
-
     if (k->out->n == k->cap) {
         size_t cap = k->cap * 2 + 8;
         struct error *more = arena_alloc_array(k->arena, cap, sizeof *more);
@@ -32,11 +30,30 @@ found(struct checker *k, const char *path, unsigned line, const char *format, ..
         k->cap = cap;
     }
     struct error *e = &k->out->items[k->out->n++];
-    va_start(args, format);
-    struct view text = arena_vprintf(k->arena, format, args);
-    va_end(args);
-    error_set(e, "", "%.*s", VIEW_FMT(text));
+    error_set(e, status, "%.*s", VIEW_FMT(text));
     error_at(e, path, line);
+}
+
+/* Something wrong. */
+__attribute__((format(printf, 4, 5))) static void
+found(struct checker *k, const char *path, unsigned line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(k, "", path, line, arena_vprintf(k->arena, format, args));
+    va_end(args);
+}
+
+/* Something worth knowing. */
+__attribute__((format(printf, 4, 5))) static void
+note(struct checker *k, const char *path, unsigned line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(k, CONF_CHECK_NOTE, path, line, arena_vprintf(k->arena, format, args));
+    va_end(args);
 }
 
 /* Distance of edits between A and B, case apart, swaps of neighbours counted as one; more
@@ -151,10 +168,10 @@ static void check_unknown(struct checker *k, struct view name, const char *path,
         return;
     near = conf_nearest(name);
     if (near != P_COUNT)
-        found(k, path, line, "unknown parameter `%.*s', did you mean `%s'?",
+        found(k, path, line, "unknown parameter `%.*s'; did you mean `%s'?",
               VIEW_FMT(name), parameter_table[near].name);
     else
-        found(k, path, line, "unknown parameter `%.*s', and nothing uses it",
+        found(k, path, line, "unknown parameter `%.*s', and nothing uses it; delete it",
               VIEW_FMT(name));
 }
 
@@ -169,14 +186,15 @@ static void check_known(struct checker *k, enum parameter p, struct view raw,
 
     if (info->fallback != P_COUNT)
         found(k, path, line,
-              "`%s' stands for one parameter per service: say SERVICE_%.*s", info->name,
+              "`%s' stands for one parameter per service; say SERVICE_%.*s", info->name,
               VIEW_FMT(parameter_suffix(p)));
     else if (info->state == PARAMETER_LATER)
-        found(k, path, line, "parameter `%s' is not implemented yet and has no effect",
+        found(k, path, line,
+              "parameter `%s' belongs to a later release; until then it has no effect",
               info->name);
     else if (info->state == PARAMETER_ACCEPTED)
-        found(k, path, line, "parameter `%s' has no effect here: %s", info->name,
-              info->meaning);
+        note(k, path, line, "parameter `%s' has no effect here: %s", info->name,
+             info->meaning);
 }
 
 static void check_name(struct checker *k, struct view name, struct view raw,

@@ -1,7 +1,8 @@
 /* conf_check - what a careful reader finds in main.cf and master.cf
  *
  * For `diligence check` and postconf: misspelt and unused names, settings without
- * effect.  What the reader itself noticed is in conf_load_notes().  Nothing here suspends; it reads no other file.
+ * effect.  What the reader itself noticed is in conf_load_notes().  Nothing here
+ * suspends; it reads no other file.
  */
 #ifndef CONF_CONF_CHECK_H
 #define CONF_CONF_CHECK_H
@@ -10,8 +11,12 @@
 #include "conf/conf.h"
 #include "conf/master_cf.h"
 
-/* Findings about C, and M when it is not NULL, in arena A.  Each .text is a sentence,
- * .place says where. */
+/* The status of findings that are only worth knowing: settings that are accepted without
+ * effect. */
+#define CONF_CHECK_NOTE "2.0.0"
+
+/* Findings about C, and M when it is not NULL, in arena A.  Each .text is "what; what to
+ * do", .place says where. */
 void conf_check(const struct conf *c, const struct master_cf *m, struct arena *a,
                 struct conf_notes *out);
 /* The parameter whose name is nearest to NAME, case apart; P_COUNT when none is near. */

@@ -159,13 +159,13 @@ static void test_s137_t5_misspelt(void **state)
 {
     (void)state;
     assert_finding("Myhostname = gargamel.isima.fr\n", "/cf/main.cf:1",
-                   "unknown parameter `Myhostname', did you mean `myhostname'?");
+                   "unknown parameter `Myhostname'; did you mean `myhostname'?");
     assert_finding("\nheaders_checks = regexp:/x\n", "/cf/main.cf:2",
-                   "unknown parameter `headers_checks', did you mean `header_checks'?");
+                   "unknown parameter `headers_checks'; did you mean `header_checks'?");
     assert_finding("mynetwroks = 127.0.0.0/8\n", "/cf/main.cf:1",
-                   "unknown parameter `mynetwroks', did you mean `mynetworks'?");
+                   "unknown parameter `mynetwroks'; did you mean `mynetworks'?");
     assert_finding("purple = yes\n", "/cf/main.cf:1",
-                   "unknown parameter `purple', and nothing uses it");
+                   "unknown parameter `purple', and nothing uses it; delete it");
     struct conf *c = load("biff = no\nbiff = yes\n");
     assert_int_equal(conf_load_notes(c)->n, 1);
     assert_string_equal(conf_load_notes(c)->items[0].text,
@@ -190,7 +190,7 @@ static void test_without_effect(void **state)
                    "parameter `berkeley_db_read_buffer_size' has no effect here: "
                    "buffer of Berkeley DB, which is not used here");
     assert_finding("transport_time_limit = 1\n", "/cf/main.cf:1",
-                   "`transport_time_limit' stands for one parameter per service: say "
+                   "`transport_time_limit' stands for one parameter per service; say "
                    "SERVICE_time_limit");
 }
 

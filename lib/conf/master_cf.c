@@ -246,7 +246,9 @@ static bool read_line(struct reader *r, const struct line *line)
     s.command = arena_dup(r->arena, command);
     if (!parse_arguments(r, rest))
         return false;
-    *slot_for(r, &s) = s;
+    struct master_service *slot = slot_for(r, &s);
+    s.replaces = slot->line;
+    *slot = s;
     return true;
 }
 

@@ -30,9 +30,10 @@ struct master_service {
     size_t n_args;
     const char **overrides; /* "name=value" from -o */
     size_t n_overrides;
-    int verbose;   /* count of -v */
-    bool debug;    /* -D */
-    unsigned line; /* in master.cf */
+    int verbose;       /* count of -v */
+    bool debug;        /* -D */
+    unsigned line;     /* in master.cf */
+    unsigned replaces; /* line of an earlier service of this name and type; 0 */
 };
 struct master_cf {
     struct master_service *items;
