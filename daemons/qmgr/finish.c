@@ -258,6 +258,7 @@ static void report_results(struct qmgr *q, struct work *w)
         report_successes(q, w);
         return;
     }
+    probe_results(q, w);
     for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
         work_mark(w, i); /* a probe is asked once, and nobody waits for a report */
 }
@@ -329,7 +330,7 @@ void finish_work(struct qmgr *q, struct work *w)
     w->is_finishing = true;
     settle_followers(w);
     if (w->n_pending == 0 && !w->m->wants_delete && !w->m->is_parking &&
-        !wants_success_report(q, w)) {
+        !wants_success_report(q, w) && !(w->image.envelope.flags & MESSAGE_PROBE)) {
         remove_done(q, w);
         return;
     }

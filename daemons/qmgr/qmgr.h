@@ -304,6 +304,10 @@ bool report_send(struct qmgr *q, struct work *w, enum report_kind kind);
 /* A draft that is a report about ID is in the running batch. */
 void report_committed(struct qmgr *q, struct view id);
 
+/* --- probe.c --- */
+/* Tell the verify program about the recipients of a probe.  May suspend. */
+void probe_results(struct qmgr *q, struct work *w);
+
 /* --- loader.c --- */
 void loader_found(const struct journal_found *f, void *arg);
 void loader_fiber(void *arg);

@@ -150,7 +150,7 @@ static void conclude(struct taking *t, const struct gathered *g)
     set_status(o, g->status, good ? '2' : outcome == OUTCOME_BOUNCED ? '5' : '4');
     uint32_t flags = w->image.envelope.flags;
     if (!good || (in->notify & NOTIFY_SUCCESS) ||
-        flags & (MESSAGE_VERIFY | MESSAGE_TRACE) ||
+        flags & (MESSAGE_VERIFY | MESSAGE_TRACE | MESSAGE_PROBE) ||
         (flags & MESSAGE_DELAY_SENT && t->q->set.confirm_delay_cleared))
         keep(w, o, g);
     if (good) {
