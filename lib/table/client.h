@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "table/result.h"
 
+#include <stdint.h>
+
 #define CLIENT_VERSION 1
 /* Longest result. */
 #define CLIENT_VALUE_MAX ((size_t)1 << 20)
