@@ -24,12 +24,13 @@ static bool keep_open(struct session *s, struct error *e)
     return !told->cannot_open;
 }
 
-static void keep_recipient(struct session *s, struct view address, struct view orcpt,
+static bool keep_recipient(struct session *s, struct view address, struct view orcpt,
                            unsigned notify)
 {
     (void)s;
     str_addf(&kept->recipients, "<%.*s>%.*s/%u;", VIEW_FMT(address), VIEW_FMT(orcpt),
              notify);
+    return true;
 }
 
 static void keep_begin(struct session *s)
@@ -120,7 +121,7 @@ static void run(void *arg)
 {
     const struct dialogue *d = arg;
     struct net_address peer = {.length = 0};
-    struct session s = {.server = prepare(d), .where = "CONNECT", .arena = arena_new()};
+    struct session s = {.server = prepare(d), .facts.where = "CONNECT", .arena = arena_new()};
     if (d->client && !net_address_parse(view_of(d->client), 4711, &peer))
         log_fatal("bad address %s", d->client);
     s.stream = stream_open_memory(d->input, &kept->output);

@@ -62,7 +62,7 @@ static bool expand_name(struct view name, struct str *out, struct error *e, void
     if (view_eq(name, VIEW("client_address")))
         add_censored(s, s->facts.client_address, out);
     else if (view_eq(name, VIEW("client_port")))
-        add_censored(s, s->client_port, out);
+        add_censored(s, s->facts.client_port, out);
     else if (view_eq(name, VIEW("server_name")))
         add_censored(s, conf_view(s->server->conf, P_myhostname), out);
     else if (view_eq(name, VIEW("localtime")))

@@ -5,20 +5,18 @@
 #include "transaction.h"
 
 /* The client's name for itself: what could be mistaken for something else in a header or
- * a log line becomes "?".  Kept in the session. */
-static struct view clean_name(struct session *s, struct view args)
+ * a log line becomes "?". */
+void session_clean_name(struct view name, struct str *out)
 {
-    struct view name = view_trim_space(args);
-    str_clear(&s->helo);
+    name = view_trim_space(name);
     while (name.n > 0) {
         size_t utf8 = view_utf8_length(name);
         size_t n = utf8 > 0 ? utf8 : 1;
         bool bad = utf8 == 0 || (utf8 == 1 && (!ascii_is_print(name.p[0]) ||
                                                strchr(" <>()\\\";@", name.p[0])));
-        str_add(&s->helo, bad ? VIEW("?") : view_sub(name, 0, n));
+        str_add(out, bad ? VIEW("?") : view_sub(name, 0, n));
         name = view_from(name, n);
     }
-    return str_view(&s->helo);
 }
 
 /* smtpd_helo_restrictions, when they are not delayed.  False: a reply was sent. */
@@ -46,7 +44,9 @@ static bool introduce(struct session *s, const struct command *c, const char *ve
     transcript_flush(
         s, (unsigned)conf_int(s->server->conf, P_smtpd_history_flush_threshold), NULL);
     s->facts.command = verb;
-    s->facts.helo_name = clean_name(s, c->args);
+    str_clear(&s->helo);
+    session_clean_name(c->args, &s->helo);
+    s->facts.helo_name = str_view(&s->helo);
     if (name_is_acceptable(s))
         return true;
     s->facts.helo_name = VIEW_NONE;
@@ -130,8 +130,15 @@ bool verb_ehlo(struct session *s, const struct command *c)
         str_add(&text, VIEW("\nVRFY"));
     if (shown & EHLO_ETRN && !s->server->standalone)
         str_add(&text, VIEW("\nETRN"));
+    if (session_offers_tls(s))
+        str_add(&text, VIEW("\nSTARTTLS"));
     if (shown & EHLO_VERP && s->may_use_verp)
         str_add(&text, VIEW("\nXVERP"));
+    if (shown & EHLO_XCLIENT && s->may_xclient)
+        str_add(&text, VIEW("\nXCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN "
+                            "DESTADDR DESTPORT"));
+    if (shown & EHLO_XFORWARD && s->may_xforward)
+        str_add(&text, VIEW("\nXFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT"));
     if (shown & EHLO_ENHANCEDSTATUSCODES)
         str_add(&text, VIEW("\nENHANCEDSTATUSCODES"));
     if (shown & EHLO_8BITMIME)

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "format/verp.h"
 #include "format/xtext.h"
+#include "limits.h"
 #include "transaction.h"
 
 /* What the parameters of one MAIL command said. */
@@ -203,6 +204,8 @@ bool verb_mail(struct session *s, const struct command *c)
         reply_error(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
         return false;
     }
+    if (!limits_allow(s, ANVIL_MESSAGE))
+        return false;
     struct mail_parameters m = {.size = 0};
     if (!take_parameters(s, &m, rest))
         return false;
@@ -213,6 +216,7 @@ bool verb_mail(struct session *s, const struct command *c)
         good = false;
     }
     if (good) {
+        s->facts.size = m.size;
         s->facts.sender = sender;
         s->facts.has_sender = true;
     }
@@ -221,11 +225,16 @@ bool verb_mail(struct session *s, const struct command *c)
         return false;
     }
     t->sender = sender;
+    t->mail_arguments = arena_dup(t->arena, c->args);
     t->announced_size = m.size;
     t->envelope.flags = m.flags;
     t->envelope.ret = m.ret;
     t->envelope.verp_delimiters = arena_dup(t->arena, m.verp);
     t->envelope.envid = decode_envid(t->arena, m.envid);
+    if (!transaction_open_early(s)) {
+        transaction_end(s);
+        return false;
+    }
     int64_t pause = s->server->standalone ? 0 : queue_link_flow_delay(s->server->queue);
     if (pause > 0)
         (void)fiber_sleep(pause);

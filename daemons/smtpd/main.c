@@ -15,6 +15,7 @@ static bool prepare(struct service *service, struct error *e)
     if (!d)
         return false;
     service->state = d;
+    d->service_name = service->name;
     if (!d->standalone)
         dns_init(conf_view(d->conf, P_resolver_nameservers));
     return true;
@@ -31,14 +32,32 @@ static void serve(struct service *service, const struct service_socket *socket, 
                   const struct net_address *peer)
 {
     (void)socket;
-    struct session s = {.server = service->state, .where = "CONNECT"};
+    struct session s = {.server = service->state, .facts.where = "CONNECT"};
     s.arena = arena_new();
     s.stream = stream_open_fd(fd);
-    client_identify(&s, s.server->standalone ? NULL : peer);
-    smtpd_judge_client(&s);
-    session_run(&s);
+    struct net_address client = *peer;
+    if (s.server->standalone || client_behind_proxy(&s, &client)) {
+        client_identify(&s, s.server->standalone ? NULL : &client);
+        smtpd_judge_client(&s);
+        session_run(&s);
+    }
     stream_close(s.stream);
     arena_free(s.arena);
+}
+
+/* A certificate was renewed, and only a new process may read it. */
+static void retire(void *arg)
+{
+    service_retire(arg);
+}
+
+static bool start(struct service *service, struct error *e)
+{
+    struct smtpd *d = service->state;
+    (void)e;
+    if (d->tls)
+        tls_server_watch(d->tls, retire, service);
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -48,6 +67,7 @@ int main(int argc, char **argv)
         .user = SERVICE_AS_MAIL_OWNER,
         .prepare = prepare,
         .sandbox = sandbox,
+        .start = start,
         .session = serve,
     };
     return service_main(argc, argv, &program);

@@ -9,7 +9,7 @@ bool path_parse(struct session *s, struct view path, bool allow_empty, bool utf8
 {
     const struct conf *c = s->server->conf;
     bool sender = allow_empty;
-    const char *verb = s->where;
+    const char *verb = s->facts.where;
     struct address_options options = {
         .strict = conf_bool(c, P_strict_rfc821_envelopes),
         .allow_empty = allow_empty,

@@ -31,7 +31,7 @@ static bool drop_open(struct session *s, struct error *e)
     return true;
 }
 
-static void drop_recipient(struct session *s, struct view address, struct view orcpt,
+static bool drop_recipient(struct session *s, struct view address, struct view orcpt,
                            unsigned notify)
 {
     struct postdrop *p = s->transaction->postdrop;
@@ -44,6 +44,7 @@ static void drop_recipient(struct session *s, struct view address, struct view o
                                                .orcpt = orcpt,
                                                .notify = (uint8_t)notify,
                                                .status = RECIPIENT_PENDING};
+    return true;
 }
 
 static void drop_begin(struct session *s)

@@ -45,13 +45,34 @@ static unsigned cleanup_flags(const struct session *s)
     return flags;
 }
 
+/* The client and the message that a filter's XFORWARD told of. */
+static void log_forwarded(const struct session *s, struct str *line)
+{
+    const struct forwarded *f = &s->forwarded;
+    if (!f->is_set)
+        return;
+    if (!view_is_empty(f->ident))
+        str_addf(line, ", orig_queue_id=%.*s", VIEW_FMT(f->ident));
+    if (!view_is_empty(f->name) || !view_is_empty(f->address)) {
+        struct view unknown = VIEW("unknown");
+        str_addf(line, ", orig_client=%.*s[%.*s]",
+                 VIEW_FMT(view_is_empty(f->name) ? unknown : f->name),
+                 VIEW_FMT(view_is_empty(f->address) ? unknown : f->address));
+    }
+}
+
 static void log_client(const struct session *s)
 {
     struct str line = STR_INIT(2048);
     str_addf(&line, "%.*s: client=%.*s", VIEW_FMT(s->facts.queue_id),
              VIEW_FMT(s->facts.client_display));
+    if (!view_is_empty(s->facts.sasl_method))
+        str_addf(&line, ", sasl_method=%.*s", VIEW_FMT(s->facts.sasl_method));
     if (!view_is_empty(s->facts.sasl_username))
         str_addf(&line, ", sasl_username=%.*s", VIEW_FMT(s->facts.sasl_username));
+    if (!view_is_empty(s->facts.sasl_sender))
+        str_addf(&line, ", sasl_sender=%.*s", VIEW_FMT(s->facts.sasl_sender));
+    log_forwarded(s, &line);
     log_info("%s", str_cstr(&line));
     str_done(&line);
 }
@@ -63,7 +84,9 @@ static bool queue_open(struct session *s, struct error *e)
     if (!t->draft)
         return false;
     s->facts.queue_id = arena_dup(t->arena, queue_id_view(draft_id(t->draft)));
-    bool local = is_local_client(s);
+    bool local = s->forwarded.is_set && !view_is_empty(s->forwarded.source)
+                     ? view_eq_case(s->forwarded.source, VIEW("LOCAL"))
+                     : is_local_client(s);
     t->envelope.rewrite_context = local ? VIEW("local") : VIEW("remote");
     t->envelope.content_filter = conf_view(s->server->conf, P_content_filter);
     log_client(s);
@@ -73,10 +96,11 @@ static bool queue_open(struct session *s, struct error *e)
     return true;
 }
 
-static void queue_recipient(struct session *s, struct view address, struct view orcpt,
+static bool queue_recipient(struct session *s, struct view address, struct view orcpt,
                             unsigned notify)
 {
     cleanup_recipient(s->transaction->cleanup, address, VIEW_NONE, orcpt, notify);
+    return true;
 }
 
 /* What access tables asked to be done with the message. */

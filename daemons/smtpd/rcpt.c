@@ -2,6 +2,8 @@
  */
 #include "base/log.h"
 #include "format/xtext.h"
+#include "access/verify.h"
+#include "limits.h"
 #include "transaction.h"
 
 struct rcpt_parameters {
@@ -119,6 +121,8 @@ bool verb_rcpt(struct session *s, const struct command *c)
         reply_error(s, "501 5.5.4 Syntax: RCPT TO:<address>");
         return false;
     }
+    if (!limits_allow(s, ANVIL_RECIPIENT))
+        return false;
     struct rcpt_parameters r = {.notify = 0};
     if (!path_parse(s, path, false, t->envelope.flags & MESSAGE_SMTPUTF8, t->arena,
                     &recipient) ||
@@ -128,13 +132,17 @@ bool verb_rcpt(struct session *s, const struct command *c)
     struct access_outcome outcome = {.effects = NULL};
     s->facts.recipient = recipient;
     s->facts.recipients = t->recipients;
-    if (!s->server->standalone)
+    /* Who verifies the sender of our own probes must not be refused, or both sides keep
+     * each other out. */
+    if (!s->server->standalone &&
+        !verify_sender_is(s->server->conf, recipient, clock_wall()))
         access_evaluate_recipient(s->server->access, &s->facts, t->arena, &outcome);
     s->facts.recipient = VIEW_NONE;
     if (outcome.refused) {
         reply_refusal(s, &outcome);
         return false;
     }
+    t->rcpt_arguments = c->args;
     if (!transaction_recipient(s, recipient, arena_dup(t->arena, r.orcpt), r.notify,
                                outcome.effects))
         return false;

@@ -23,6 +23,17 @@ static void emit_line(struct session *s, const struct sink *sink, const char *fo
     sink->line(s, line, false);
 }
 
+/* "(using TLSv1.3 with cipher ...)". */
+static void emit_tls(struct session *s, const struct sink *sink)
+{
+    struct str text = STR_INIT(4096);
+    tls_facts_received(&s->tls, &text);
+    struct view rest = str_view(&text), line;
+    while (view_token(&rest, VIEW("\n"), &line))
+        sink->line(s, line, false);
+    str_done(&text);
+}
+
 void received_emit(struct session *s, const char *queue_id)
 {
     const struct transaction *t = s->transaction;
@@ -44,14 +55,19 @@ void received_emit(struct session *s, const char *queue_id)
     struct view by =
         arena_printf(t->arena, "by %.*s (%.*s)", VIEW_FMT(conf_view(c, P_myhostname)),
                      VIEW_FMT(conf_view(c, P_mail_name)));
-    const char *end = t->recipients == 1 ? "" : ";";
+    const char *end = t->recipients == 1 ? "" : ";", *id = queue_id ? " id " : "";
     if (conf_bool(c, P_smtpd_hide_client_session)) {
-        emit_line(s, t->sink, "Received: %.*s id %s%s", VIEW_FMT(by), queue_id, end);
+        emit_line(s, t->sink, "Received: %.*s%s%s%s", VIEW_FMT(by), id,
+                  queue_id ? queue_id : "", end);
     } else {
         emit_line(s, t->sink, "Received: from %.*s (%.*s [%.*s])", VIEW_FMT(helo),
                   VIEW_FMT(s->facts.client_name), VIEW_FMT(address));
-        emit_line(s, t->sink, "\t%.*s with %.*s id %s%s", VIEW_FMT(by),
-                  VIEW_FMT(protocol), queue_id, end);
+        if (tls_is_on(&s->tls) && conf_bool(c, P_smtpd_tls_received_header))
+            emit_tls(s, t->sink);
+        bool is_encrypted = tls_is_on(&s->tls) && view_ends(protocol, VIEW("ESMTP"));
+        emit_line(s, t->sink, "\t%.*s with %.*s%s%s%s%s", VIEW_FMT(by),
+                  VIEW_FMT(protocol), is_encrypted ? "S" : "", id,
+                  queue_id ? queue_id : "", end);
     }
     if (t->recipients == 1) {
         struct str recipient = STR_INIT(ADDRESS_QUOTED_MAX);

@@ -35,14 +35,39 @@ static void soften(struct str *text)
     }
 }
 
+/* smtpd_reject_filter_maps: the administrator may replace a refusal. */
+static struct view filter_refusal(struct session *s, struct view text, struct arena *a)
+{
+    struct view fixed;
+    struct error e = ERROR_INIT;
+    if (maps_is_empty(s->server->reject_filters))
+        return text;
+    enum table_result found = maps_get(s->server->reject_filters, text, a, &fixed, &e);
+    if (found == TABLE_ERROR)
+        log_warning("smtpd_reject_filter_maps lookup error for \"%.*s\"",
+                    VIEW_FMT(view_sub(text, 0, 100)));
+    if (found != TABLE_FOUND)
+        return text;
+    if (fixed.n < 4 || (fixed.p[0] != '4' && fixed.p[0] != '5') ||
+        !view_is_number(view_sub(fixed, 0, 3))) {
+        log_warning("smtpd_reject_filter_maps: not a refusal: %.*s", VIEW_FMT(fixed));
+        return text;
+    }
+    return fixed;
+}
+
 /* TEXT with what the configuration makes of it. */
 static void decorate(struct session *s, struct view text, struct str *out)
 {
     bool is_refusal = text.n > 0 && (text.p[0] == '4' || text.p[0] == '5');
+    struct arena *a = arena_new();
+    if (is_refusal)
+        text = filter_refusal(s, text, a);
     if (!is_refusal || !footer_append(s, text, out))
         str_add(out, text);
     if (is_refusal && conf_bool(s->server->conf, P_soft_bounce))
         soften(out);
+    arena_free(a);
 }
 
 static void send_reply(struct session *s, struct view text)

@@ -8,10 +8,16 @@
 
 #include "base/log.h"
 #include "format/header.h"
+#include "limits.h"
 #include "transaction.h"
+
+#include <stdio.h>
+#include <unistd.h>
 
 /* A verb may be followed by others in one packet (RFC 2920 3.1), or must be the last. */
 #define LAST_IN_GROUP 1
+/* Good even where TLS must come first. */
+#define BEFORE_TLS 4
 /* Leads nowhere by itself: counted against smtpd_junk_command_limit. */
 #define JUNK 2
 
@@ -21,24 +27,27 @@ static const struct verb {
     enum verb_count count;
     unsigned flags;
 } verbs[] = {
-    {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP | JUNK},
-    {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK},
+    {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
+    {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
+    {"STARTTLS", verb_starttls, COUNT_STARTTLS, LAST_IN_GROUP | BEFORE_TLS},
     {"MAIL", verb_mail, COUNT_MAIL, 0},
     {"RCPT", verb_rcpt, COUNT_RCPT, 0},
     {"DATA", verb_data, COUNT_DATA, LAST_IN_GROUP},
     {"BDAT", verb_bdat, COUNT_BDAT, 0},
     {"RSET", verb_rset, COUNT_RSET, JUNK},
-    {"NOOP", verb_noop, COUNT_NOOP, LAST_IN_GROUP | JUNK},
+    {"NOOP", verb_noop, COUNT_NOOP, LAST_IN_GROUP | JUNK | BEFORE_TLS},
     {"VRFY", verb_vrfy, COUNT_VRFY, LAST_IN_GROUP | JUNK},
     {"EXPN", verb_expn, COUNT_OTHER, LAST_IN_GROUP | JUNK},
     {"ETRN", verb_etrn, COUNT_ETRN, JUNK},
-    {"HELP", verb_help, COUNT_HELP, LAST_IN_GROUP | JUNK},
-    {"QUIT", verb_quit, COUNT_QUIT, 0},
+    {"XCLIENT", verb_xclient, COUNT_XCLIENT, 0},
+    {"XFORWARD", verb_xforward, COUNT_XFORWARD, 0},
+    {"HELP", verb_help, COUNT_HELP, LAST_IN_GROUP | JUNK | BEFORE_TLS},
+    {"QUIT", verb_quit, COUNT_QUIT, BEFORE_TLS},
 };
 
-static const char *const count_names[COUNTS] = {"helo", "ehlo", "mail",   "rcpt", "data",
-                                                "bdat", "rset", "noop",   "vrfy", "etrn",
-                                                "help", "quit", "unknown"};
+static const char *const count_names[COUNTS] = {
+    "helo", "ehlo", "starttls", "mail", "rcpt", "data", "bdat",
+    "rset", "noop", "vrfy",     "etrn", "xclient", "xforward", "help", "quit", "unknown"};
 
 static const struct verb *verb_find(struct view name)
 {
@@ -65,7 +74,7 @@ void connection_failed(struct session *s, enum stream_result result)
     struct str bytes = STR_INIT(64);
     if (s->transaction && s->transaction->in_content)
         str_addf(&bytes, " (%llu bytes)", (unsigned long long)s->transaction->size);
-    log_info("%s after %s%s from %.*s", s->reason, s->where, str_cstr(&bytes),
+    log_info("%s after %s%s from %.*s", s->reason, s->facts.where, str_cstr(&bytes),
              VIEW_FMT(s->facts.client_display));
     str_done(&bytes);
     s->lost = true;
@@ -91,7 +100,7 @@ static void log_improper_pipelining(struct session *s)
 {
     struct str behind = STR_INIT(512);
     add_escaped(&behind, view_sub(stream_peek(s->stream), 0, 100));
-    log_info("improper command pipelining after %s from %.*s: %s", s->where,
+    log_info("improper command pipelining after %s from %.*s: %s", s->facts.where,
              VIEW_FMT(s->facts.client_display), str_cstr(&behind));
     str_done(&behind);
 }
@@ -132,7 +141,7 @@ static bool is_foreign(struct session *s, struct view line, struct view verb)
 static void unknown_verb(struct session *s, struct view line, struct view verb)
 {
     struct error e = ERROR_INIT;
-    s->where = "UNKNOWN";
+    s->facts.where = "UNKNOWN";
     s->counts[COUNT_OTHER].all++;
     if (is_foreign(s, line, verb))
         return;
@@ -179,6 +188,20 @@ static void run_verb(struct session *s, const struct verb *verb, struct view arg
         s->errors++;
 }
 
+/* smtpd_tls_req_ccert was not met. */
+static void refuse_certificate(struct session *s)
+{
+    reply_error_about(s, NOTICE_POLICY, "421 4.7.1 %.*s Error: %s", VIEW_FMT(host(s)),
+                      s->certificate_refusal);
+    s->closing = true;
+}
+
+static bool must_start_tls(const struct session *s, const struct verb *verb)
+{
+    return s->server->tls_level == SMTPD_TLS_ENCRYPT && !tls_is_on(&s->tls) &&
+           !(verb->flags & BEFORE_TLS);
+}
+
 static void run_command(struct session *s, struct view line)
 {
     struct smtp_command parsed;
@@ -193,12 +216,17 @@ static void run_command(struct session *s, struct view line)
     }
     const struct verb *verb = verb_find(parsed.verb);
     if (verb)
-        s->where = verb->name;
+        s->facts.where = verb->name;
     if (is_out_of_sync(s, verb))
         return;
     if (s->denied && (!verb || verb->run != verb_quit))
         reply_error_about(s, NOTICE_POLICY, "503 5.7.0 Error: access denied for %.*s",
                           VIEW_FMT(s->facts.client_display)); /* RFC 5321 3.1 */
+    else if (s->certificate_refusal)
+        refuse_certificate(s);
+    else if (verb && must_start_tls(s, verb))
+        reply_error_about(s, NOTICE_POLICY,
+                          "530 5.7.0 Must issue a STARTTLS command first");
     else if (verb)
         run_verb(s, verb, parsed.args);
     else
@@ -218,7 +246,7 @@ static enum stream_result skip_line(struct session *s, size_t limit)
         result = stream_read_line(s->stream, limit, &rest, &ending);
     if (result != STREAM_OK && result != STREAM_TOO_LONG)
         return result;
-    s->where = "UNKNOWN";
+    s->facts.where = "UNKNOWN";
     reply_error(s, "500 5.5.2 Error: line too long");
     s->closing = s->closing || result == STREAM_TOO_LONG;
     return STREAM_OK;
@@ -256,7 +284,7 @@ static bool has_worn_out_patience(struct session *s)
     s->reason = "too many errors";
     s->seen |= NOTICE_PROTOCOL;
     reply(s, "421 4.7.0 %.*s Error: too many errors", VIEW_FMT(host(s)));
-    log_info("too many errors after %s from %.*s", s->where,
+    log_info("too many errors after %s from %.*s", s->facts.where,
              VIEW_FMT(s->facts.client_display));
     return true;
 }
@@ -296,6 +324,25 @@ static bool greet(struct session *s)
     return true;
 }
 
+void session_restart(struct session *s)
+{
+    transcript_flush(
+        s, (unsigned)conf_int(s->server->conf, P_smtpd_history_flush_threshold), NULL);
+    s->facts.where = "CONNECT";
+    if (!greet(s))
+        s->closing = true;
+}
+
+void session_new_instance(struct session *s)
+{
+    static unsigned number;
+    int64_t now = clock_wall();
+    (void)snprintf(s->instance, sizeof s->instance, "%x.%llx.%llx.%x", (unsigned)getpid(),
+                   (unsigned long long)(now / CLOCK_SECOND),
+                   (unsigned long long)(now % CLOCK_SECOND), number++);
+    s->facts.instance = view_of(s->instance);
+}
+
 /* "disconnect from name[addr] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4". */
 static void log_disconnect(const struct session *s)
 {
@@ -321,21 +368,40 @@ static void log_disconnect(const struct session *s)
     str_done(&line);
 }
 
+/* smtpd_tls_wrappermode: the handshake comes before the greeting. */
+static bool wrap(struct session *s)
+{
+    if (!s->server->tls) {
+        log_warning("Wrapper-mode request dropped from %.*s for service %s. TLS context "
+                    "initialization failed. For details see earlier warnings in your "
+                    "logs.",
+                    VIEW_FMT(s->facts.client_display), "smtpd");
+        s->lost = true;
+    } else if (!session_start_tls(s)) {
+        connection_failed(s, STREAM_EOF);
+    }
+    return !s->lost;
+}
+
 void session_run(struct session *s)
 {
-    s->where = "CONNECT";
+    s->facts.where = "CONNECT";
     s->facts.protocol = VIEW("SMTP");
     str_init(&s->helo, 1024);
     transcript_open(s);
+    session_new_instance(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
     stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
-    if (greet(s))
+    if ((!s->server->tls_wrapper || wrap(s)) && limits_begin(s) &&
+        greet(s))
         command_loop(s);
+    limits_end(s);
     transaction_end(s);
     transcript_flush(s, 0, s->reason);
     transcript_close(s);
     if (!s->lost || stream_unsent(s->stream) > 0)
         (void)(stream_flush(s->stream) == STREAM_OK);
+    tls_bye(s->stream);
     log_disconnect(s);
     s->facts.helo_name = VIEW_NONE;
     str_done(&s->helo);

@@ -15,8 +15,11 @@
 #include "smtp/command.h"
 #include "smtp/dot.h"
 #include "smtp/ehlo.h"
+#include "tls/tls.h"
 
 struct sink;
+
+enum smtpd_tls_level { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
 
 /* What the sessions of a process share: one reading of the configuration. */
 struct smtpd {
@@ -39,6 +42,15 @@ struct smtpd {
     unsigned ehlo_discard;
     unsigned notify; /* NOTICE_... of notify_classes */
     enum dot_mode dot_mode;
+    enum smtpd_tls_level tls_level;
+    struct tls_server *tls; /* NULL: none, or it cannot be had */
+    struct maps *tls_loglevels;
+    bool tls_wrapper;                          /* TLS from the first byte */
+    bool ask_certificate, require_certificate; /* of clients */
+    const char *service_name; /* in master.cf */
+    struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
+    struct match_list *xclient_hosts, *xforward_hosts;
+    struct maps *reject_filters;
     bool standalone;         /* sendmail -bs: no network, no policy */
     const struct sink *sink; /* where mail goes: the queue, or postdrop */
 };
@@ -47,6 +59,7 @@ struct smtpd {
 enum verb_count {
     COUNT_HELO,
     COUNT_EHLO,
+    COUNT_STARTTLS,
     COUNT_MAIL,
     COUNT_RCPT,
     COUNT_DATA,
@@ -55,10 +68,18 @@ enum verb_count {
     COUNT_NOOP,
     COUNT_VRFY,
     COUNT_ETRN,
+    COUNT_XCLIENT,
+    COUNT_XFORWARD,
     COUNT_HELP,
     COUNT_QUIT,
     COUNT_OTHER,
     COUNTS
+};
+
+/* What XFORWARD told of the client behind a filter; empty views are unknown. */
+struct forwarded {
+    bool is_set;
+    struct view name, address, port, protocol, helo, ident, source;
 };
 
 struct transaction; /* between MAIL and the end of the message */
@@ -68,7 +89,10 @@ struct session {
     struct stream *stream;
     struct arena *arena;         /* facts of the client; lives as long as the session */
     struct access_subject facts; /* who the client is and what it asked for */
-    struct view client_port;
+    struct forwarded forwarded;
+    struct ipc *anvil;               /* the session is counted; NULL: it is not */
+    bool may_xclient, may_xforward;
+    char instance[64];               /* facts.instance's bytes */
     struct str helo;                 /* facts.helo_name's bytes */
     struct transaction *transaction; /* NULL outside one */
     unsigned ehlo_hidden;            /* keywords that this client does not see */
@@ -79,7 +103,6 @@ struct session {
     bool may_use_verp;               /* smtpd_authorized_verp_clients */
     unsigned errors;                 /* since the last accepted message */
     unsigned junk;                   /* commands that lead nowhere */
-    const char *where;               /* last command, for "lost connection after" */
     const char *reason;              /* why the session ended early; NULL */
     struct {
         unsigned good, all;
@@ -87,6 +110,8 @@ struct session {
     int64_t deadline; /* of the request at hand, see request.c */
     bool denied;    /* the client was refused at the connection: QUIT is all it may say */
     unsigned debug; /* debug_peer_level, for peers of debug_peer_list */
+    struct tls_facts tls;            /* zeros: no TLS */
+    const char *certificate_refusal; /* the answer to the next command; NULL */
     struct transcript *transcript;   /* what was said; NULL when nobody wants it */
     unsigned transcript_lines, seen; /* NOTICE_... that happened */
 };
@@ -98,6 +123,12 @@ struct command {
 
 /* session.c: serve STREAM to its end.  May suspend. */
 void session_run(struct session *s);
+/* After XCLIENT: greet the client that was named.  May suspend. */
+void session_restart(struct session *s);
+/* A new message, or its end: policy servers see that by another facts.instance. */
+void session_new_instance(struct session *s);
+/* helo.c: NAME without what could be mistaken in a header or a log line, into OUT. */
+void session_clean_name(struct view name, struct str *out);
 /* The connection failed while reading: log it, once. */
 void connection_failed(struct session *s, enum stream_result result);
 
@@ -141,10 +172,16 @@ void transcript_close(struct session *s);
 
 /* client.c: name and address of PEER.  May suspend (DNS). */
 void client_identify(struct session *s, const struct net_address *peer);
+/* Behind a load balancer (smtpd_upstream_proxy_protocol): *PEER becomes who it says; false
+ * (logged): hang up.  May suspend. */
+bool client_behind_proxy(struct session *s, struct net_address *peer);
+/* "name[address]" for the log anew. */
+void client_show(struct session *s);
 
 /* One function per verb; true when it succeeded (for the counts).  May suspend. */
 bool verb_helo(struct session *s, const struct command *c);
 bool verb_ehlo(struct session *s, const struct command *c);
+bool verb_starttls(struct session *s, const struct command *c);
 bool verb_mail(struct session *s, const struct command *c);
 bool verb_rcpt(struct session *s, const struct command *c);
 bool verb_data(struct session *s, const struct command *c);
@@ -154,8 +191,23 @@ bool verb_noop(struct session *s, const struct command *c);
 bool verb_vrfy(struct session *s, const struct command *c);
 bool verb_expn(struct session *s, const struct command *c);
 bool verb_etrn(struct session *s, const struct command *c);
+bool verb_xclient(struct session *s, const struct command *c);
+bool verb_xforward(struct session *s, const struct command *c);
 bool verb_help(struct session *s, const struct command *c);
 bool verb_quit(struct session *s, const struct command *c);
+
+/* starttls.c: the handshake; false when it failed, and the log was told.  May suspend. */
+bool session_start_tls(struct session *s);
+/* Is STARTTLS to be announced? */
+bool session_offers_tls(const struct session *s);
+
+/* xclient.c, for both: may VERB run now?  False: a reply was sent. */
+bool peer_command_may_run(struct session *s, const struct command *c, const char *verb,
+                          bool is_allowed);
+/* Take the next attribute of *REST, in A.  False at the end; *GOOD: no reply was sent. */
+struct peer_attribute;
+bool peer_attribute_next(struct session *s, struct view *rest, struct arena *a,
+                         struct peer_attribute *x, bool *good);
 
 /* path.c: the address in the argument of MAIL, RCPT or VRFY, in internal form in ARENA.
  * On false the reply was sent. */

@@ -30,6 +30,16 @@ static struct match_list *words(const struct conf *c, const char *title, enum pa
     return match_open_view(c, title, conf_view(c, p), false);
 }
 
+static bool check_upstream(const struct conf *c, struct error *e)
+{
+    struct view protocol = conf_view(c, P_smtpd_upstream_proxy_protocol);
+    if (view_is_empty(protocol) || view_eq_case(protocol, VIEW("haproxy")))
+        return true;
+    error_set(e, "4.3.5", "unsupported smtpd_upstream_proxy_protocol value: %.*s",
+              VIEW_FMT(protocol));
+    return false;
+}
+
 /* What policy needs. */
 static bool open_policy(struct smtpd *d, struct error *e)
 {
@@ -46,8 +56,11 @@ static bool open_policy(struct smtpd *d, struct error *e)
     d->etrn_domains = match_open(c, P_fast_flush_domains, 0);
     d->debug_peers = match_open(c, P_debug_peer_list, 0);
     d->verp_clients = match_open(c, P_smtpd_authorized_verp_clients, 0);
+    d->limit_exceptions = match_open(c, P_smtpd_client_event_limit_exceptions, 0);
+    d->xclient_hosts = match_open(c, P_smtpd_authorized_xclient_hosts, 0);
+    d->xforward_hosts = match_open(c, P_smtpd_authorized_xforward_hosts, 0);
     d->notify = notice_classes(c);
-    return true;
+    return check_upstream(c, e);
 }
 
 static bool read_settings(struct smtpd *d, struct error *e)
@@ -72,14 +85,18 @@ struct smtpd *smtpd_new(const struct conf *c, bool standalone, struct error *e)
     struct smtpd *d = NEW(struct smtpd);
     d->conf = c;
     d->standalone = standalone;
-    d->sink = standalone ? &postdrop_sink : &queue_sink;
+    d->sink = standalone                                          ? &postdrop_sink
+              : view_is_empty(conf_view(c, P_smtpd_proxy_filter)) ? &queue_sink
+                                                                  : &proxy_sink;
     d->forbidden_commands =
         words(c, "smtpd_forbidden_commands", P_smtpd_forbidden_commands);
     d->noop_commands = words(c, "smtpd_noop_commands", P_smtpd_noop_commands);
     d->command_filter = maps_open(c, conf_view(c, P_smtpd_command_filter), 0);
     d->ehlo_discard_by_address =
         maps_open(c, conf_view(c, P_smtpd_discard_ehlo_keyword_address_maps), TABLE_FOLD);
+    d->reject_filters = maps_open(c, conf_view(c, P_smtpd_reject_filter_maps), 0);
     d->reject_footers = maps_open(c, conf_view(c, P_smtpd_reject_footer_maps), 0);
+    smtpd_tls_setup(d);
     if (read_settings(d, e) && (standalone || open_policy(d, e)))
         return d;
     smtpd_free(d);
@@ -94,7 +111,11 @@ static void close_list(struct match_list *m)
 
 void smtpd_free(struct smtpd *d)
 {
+    smtpd_tls_free(d);
     close_list(d->verp_clients);
+    close_list(d->limit_exceptions);
+    close_list(d->xclient_hosts);
+    close_list(d->xforward_hosts);
     close_list(d->debug_peers);
     close_list(d->etrn_domains);
     close_list(d->local_rewrite_clients);
@@ -109,6 +130,7 @@ void smtpd_free(struct smtpd *d)
     if (d->rewrite)
         rewrite_free(d->rewrite);
     maps_close(d->reject_footers);
+    maps_close(d->reject_filters);
     maps_close(d->ehlo_discard_by_address);
     maps_close(d->command_filter);
     match_close(d->noop_commands);
@@ -129,6 +151,8 @@ void smtpd_judge_client(struct session *s)
     if (d->standalone)
         return;
     s->may_use_verp = is_listed(s, d->verp_clients);
+    s->may_xclient = is_listed(s, d->xclient_hosts);
+    s->may_xforward = is_listed(s, d->xforward_hosts);
     s->trusted_newlines = is_listed(s, d->bare_newline_exclusions);
     if (is_listed(s, d->debug_peers))
         s->debug = (unsigned)conf_int(d->conf, P_debug_peer_level);

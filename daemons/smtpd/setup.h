@@ -9,6 +9,9 @@
 struct smtpd *smtpd_new(const struct conf *c, bool standalone, struct error *e);
 /* For tests: let all go; no session may run. */
 void smtpd_free(struct smtpd *d);
+/* starttls.c: keys and levels; what is wrong is logged, and TLS is refused then. */
+void smtpd_tls_setup(struct smtpd *d);
+void smtpd_tls_free(struct smtpd *d);
 /* What the lists say of the client of S, once it is known. */
 void smtpd_judge_client(struct session *s);
 

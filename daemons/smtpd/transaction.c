@@ -26,8 +26,11 @@ void transaction_end(struct session *s)
     s->facts.sender = s->facts.recipient = s->facts.queue_id = VIEW_NONE;
     s->facts.recipients = 0;
     s->facts.content_received = false;
+    s->facts.size = 0;
     if (!t)
         return;
+    session_new_instance(s);
+    s->forwarded.is_set = false;
     if (t->open)
         t->sink->abort(s);
     if (t->chunking)
@@ -37,6 +40,33 @@ void transaction_end(struct session *s)
     s->transaction = NULL;
 }
 
+static struct view or_else(struct view v, struct view other)
+{
+    return view_is_empty(v) ? other : v;
+}
+
+/* The client as it is kept with the message: the one that XFORWARD told, if it did. */
+static void fill_client(const struct session *s, struct envelope *env)
+{
+    const struct forwarded *f = &s->forwarded;
+    env->client_name = s->facts.client_name;
+    env->client_address = s->facts.client_address;
+    env->client_port = s->facts.client_port;
+    env->helo_name = s->facts.helo_name;
+    env->protocol_name = s->facts.protocol;
+    env->sasl_method = s->facts.sasl_method;
+    env->sasl_username = s->facts.sasl_username;
+    env->sasl_sender = s->facts.sasl_sender;
+    if (!f->is_set)
+        return;
+    env->client_name = or_else(f->name, VIEW("unknown"));
+    env->client_address = or_else(f->address, VIEW("unknown"));
+    env->client_port = or_else(f->port, VIEW("unknown"));
+    env->helo_name = f->helo;
+    env->protocol_name = or_else(f->protocol, VIEW("unknown"));
+    env->log_ident = f->ident;
+}
+
 static bool open_sink(struct session *s)
 {
     struct transaction *t = s->transaction;
@@ -44,14 +74,15 @@ static bool open_sink(struct session *s)
     if (t->open)
         return true;
     t->envelope.sender = t->sender;
-    t->envelope.client_name = s->facts.client_name;
-    t->envelope.client_address = s->facts.client_address;
-    t->envelope.client_port = s->client_port;
-    t->envelope.helo_name = s->facts.helo_name;
-    t->envelope.protocol_name = s->facts.protocol;
+    fill_client(s, &t->envelope);
     if (t->sink->open(s, &e)) {
         t->open = true;
         return true;
+    }
+    if (!view_is_empty(t->refusal)) {
+        reply_error_about(s, NOTICE_RESOURCE, "%.*s", VIEW_FMT(t->refusal));
+        t->refusal = VIEW_NONE;
+        return false;
     }
     log_warning("%.*s: cannot open a queue file: %s", VIEW_FMT(s->facts.client_display),
                 e.text);
@@ -68,16 +99,26 @@ void transaction_add_effects(struct transaction *t, struct access_effect *effect
     *end = effects;
 }
 
+bool transaction_open_early(struct session *s)
+{
+    return conf_bool(s->server->conf, P_smtpd_delay_open_until_valid_rcpt) ||
+           s->server->sink != &queue_sink || open_sink(s);
+}
+
 bool transaction_recipient(struct session *s, struct view address, struct view orcpt,
                            unsigned notify, struct access_effect *effects)
 {
     struct transaction *t = s->transaction;
     if (!open_sink(s))
         return false;
+    if (!t->sink->recipient(s, address, orcpt, notify)) {
+        reply_error_about(s, NOTICE_POLICY, "%.*s", VIEW_FMT(t->refusal));
+        t->refusal = VIEW_NONE;
+        return false;
+    }
     if (t->recipients++ == 0)
         t->first_recipient = address;
     transaction_add_effects(t, effects);
-    t->sink->recipient(s, address, orcpt, notify);
     return true;
 }
 
@@ -122,7 +163,7 @@ static bool end_is_acceptable(struct session *s)
 {
     struct transaction *t = s->transaction;
     struct access_outcome outcome;
-    s->facts.command = s->where = "END-OF-MESSAGE";
+    s->facts.command = s->facts.where = "END-OF-MESSAGE";
     if (t->too_big) {
         log_warning("%.*s: queue file size limit exceeded",
                     VIEW_FMT(view_is_empty(s->facts.queue_id) ? VIEW("NOQUEUE")
@@ -133,6 +174,7 @@ static bool end_is_acceptable(struct session *s)
     if (s->server->standalone)
         return true;
     s->facts.recipients = t->recipients;
+    s->facts.size = t->size;
     if (t->recipients == 1)
         s->facts.recipient = t->first_recipient;
     access_evaluate(s->server->access, ACCESS_END_OF_DATA, &s->facts, NULL, t->arena,
@@ -160,6 +202,16 @@ static bool commit(struct session *s, struct view ok_prefix)
     struct view id = arena_dup(t->arena, s->facts.queue_id);
     int code = t->sink->finish(s, &e);
     t->open = false;
+    if (!view_is_empty(t->refusal) && code / 100 == 2) {
+        s->errors = 0;
+        s->junk = 0;
+        reply(s, "%.*s", VIEW_FMT(t->refusal));
+        return true;
+    }
+    if (!view_is_empty(t->refusal)) {
+        reply_error_about(s, NOTICE_POLICY, "%.*s", VIEW_FMT(t->refusal));
+        return false;
+    }
     if (code / 100 != 2) {
         reply_error_about(s, notice_of(code, &e), "%d %s %s", code, e.status, e.text);
         return false;

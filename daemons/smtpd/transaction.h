@@ -10,19 +10,23 @@
 
 /* Where a message goes.  All may suspend. */
 struct sink {
-    /* At the first good recipient: false with *E when nothing can be taken now. */
+    /* At the first good recipient: false with *E, or with t->refusal as the reply, when
+     * nothing can be taken now. */
     bool (*open)(struct session *s, struct error *e);
-    void (*recipient)(struct session *s, struct view address, struct view orcpt,
+    /* False: the recipient is not taken, t->refusal is the reply. */
+    bool (*recipient)(struct session *s, struct view address, struct view orcpt,
                       unsigned notify);
     /* Before the content: our Received: and prepended headers. */
     void (*begin)(struct session *s);
     void (*line)(struct session *s, struct view text, bool more);
-    /* The end; fills in CODE and *E's status and text of the reply. */
+    /* The end; the code and *E's status and text are the reply, or t->refusal is, good
+     * or bad. */
     int (*finish)(struct session *s, struct error *e);
     void (*abort)(struct session *s);
 };
 extern const struct sink queue_sink;
 extern const struct sink postdrop_sink;
+extern const struct sink proxy_sink;
 
 struct transaction {
     struct arena *arena;
@@ -40,6 +44,9 @@ struct transaction {
     struct draft *draft;     /* queue_sink */
     struct cleanup *cleanup; /* queue_sink */
     struct postdrop *postdrop;
+    struct proxy *proxy;
+    struct view mail_arguments, rcpt_arguments; /* as the client gave them */
+    struct view refusal; /* a whole reply of the sink's; empty: none */
     /* BDAT */
     bool chunking, chunk_failed;
     uint64_t chunk_bytes;
@@ -71,7 +78,11 @@ void transaction_line(struct session *s, struct view text, bool more);
 bool transaction_finish(struct session *s, struct view ok_prefix);
 /* data.c: smtpd_forbid_bare_newline = reject.  Ends transaction and session; false. */
 bool refuse_bare_newline(struct session *s);
-/* Put our Received: header (and nothing else) into the open sink. */
+/* smtpd_delay_open_until_valid_rcpt = no: open the sink at MAIL.  False: a reply was
+ * sent. */
+bool transaction_open_early(struct session *s);
+/* Put our Received: header (and nothing else) into the open sink.  QUEUE_ID NULL: it has
+ * none. */
 void received_emit(struct session *s, const char *queue_id);
 
 #endif

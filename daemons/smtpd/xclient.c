@@ -153,6 +153,9 @@ bool verb_xclient(struct session *s, const struct command *c)
     if (!peer_command_may_run(s, c, "XCLIENT", s->may_xclient))
         return false;
     struct arena *a = arena_new();
+    s->facts.helo_name = VIEW_NONE;
+    s->facts.protocol = VIEW("SMTP");
+    s->esmtp = false;
     while (peer_attribute_next(s, &rest, a, &x, &good))
         if (!(good = take_attribute(s, &x)))
             break;

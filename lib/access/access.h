@@ -134,6 +134,10 @@ bool access_client_is_own(struct access *a, const struct access_subject *subject
 void access_log_event(const struct access_subject *s, const char *action,
                       struct view text);
 
+/* Log "NOQUEUE: ACTION: STATE: TEXT; from=<..> to=<..> ..." of a filter's verdict. */
+void access_log_proxy(const struct access_subject *s, const char *action,
+                      struct view text);
+
 /* Every name that is known, for check and postconf; NULL at the end. */
 const char *access_restriction_name(size_t i);
 

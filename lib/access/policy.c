@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/dial.h"
-#include "net/dns.h"
 
 #define REQUEST_MAX ((size_t)64 * 1024)
 
@@ -54,44 +53,6 @@ void policy_close_all(struct access *a)
 
 /* --- connections --- */
 
-static int dial_unix(const struct policy_service *p, struct view path, int64_t deadline,
-                     struct error *e)
-{
-    struct net_address to;
-    struct str full = STR_INIT(4096);
-    if (path.n > 0 && path.p[0] != '/')
-        str_addf(&full, "%.*s/", VIEW_FMT(conf_view(p->conf, P_queue_directory)));
-    str_add(&full, path);
-    bool fits = net_address_unix(str_view(&full), &to);
-    str_done(&full);
-    if (fits)
-        return dial(&to, NULL, deadline, e);
-    error_set(e, "4.3.5", "name too long for a socket");
-    return -1;
-}
-
-/* The first address of the host that answers. */
-static int dial_inet(const struct policy_service *p, const struct net_endpoint *to,
-                     int64_t deadline, struct error *e)
-{
-    struct arena *scratch = arena_new();
-    struct dns_addresses found;
-    struct view host = view_is_empty(to->host) ? VIEW("localhost") : to->host;
-    uint16_t port = net_port_parse(to->port);
-    int fd = -1;
-    if (port == 0)
-        error_set(e, "4.3.5", "unknown port \"%.*s\"", VIEW_FMT(to->port));
-    else if (dns_lookup_addresses(scratch, host, DNS_WANT_IPV4 | DNS_WANT_IPV6,
-                                  p->timeout, &found, e) == DNS_OK) {
-        for (size_t i = 0; i < found.n && fd < 0; i++) {
-            net_address_set_port(&found.items[i].address, port);
-            fd = dial(&found.items[i].address, NULL, deadline, e);
-        }
-    }
-    arena_free(scratch);
-    return fd;
-}
-
 /* What the log calls the server: "private/policy", "127.0.0.1:10031". */
 static struct view shown_name(const struct policy_service *p)
 {
@@ -103,17 +64,8 @@ static struct view shown_name(const struct policy_service *p)
 static struct policy_connection *connection_open(struct policy_service *p,
                                                  struct error *e)
 {
-    struct net_endpoint to;
-    struct view type, rest;
-    int64_t deadline = clock_in(p->timeout);
-    int fd = -1;
-    (void)view_cut(p->endpoint, ':', &type, &rest);
-    if (view_eq(type, VIEW("unix")))
-        fd = dial_unix(p, rest, deadline, e);
-    else if (net_endpoint_parse(p->endpoint, &to))
-        fd = dial_inet(p, &to, deadline, e);
-    else
-        error_set(e, "4.3.5", "not an end point");
+    int fd =
+        dial_endpoint(p->endpoint, conf_view(p->conf, P_queue_directory), p->timeout, e);
     if (fd < 0) {
         log_warning("connect to %.*s: %s", VIEW_FMT(shown_name(p)), e->text);
         return NULL;

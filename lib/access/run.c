@@ -56,23 +56,44 @@ static void add_address(struct str *line, const char *label, struct view address
     str_add_char(line, '>');
 }
 
+/* Envelope and HELO, as far as they are known. */
+static void add_facts(struct str *line, const struct access_subject *s)
+{
+    if (s->has_sender)
+        add_address(line, " from", s->sender);
+    if (!view_is_empty(s->recipient))
+        add_address(line, " to", s->recipient);
+    if (!view_is_empty(s->protocol))
+        str_addf(line, " proto=%.*s", VIEW_FMT(s->protocol));
+    if (!view_is_empty(s->helo_name))
+        str_addf(line, " helo=<%.*s>", VIEW_FMT(s->helo_name));
+    if (!view_is_empty(s->sasl_username))
+        str_addf(line, " sasl_username=<%.*s>", VIEW_FMT(s->sasl_username));
+}
+
+static struct view shown_id(const struct access_subject *s)
+{
+    return view_is_empty(s->queue_id) ? VIEW("NOQUEUE") : s->queue_id;
+}
+
+void access_log_proxy(const struct access_subject *s, const char *action,
+                      struct view text)
+{
+    struct str line = STR_INIT(4096);
+    str_addf(&line, "%.*s: %s: %s: %.*s;", VIEW_FMT(shown_id(s)), action, s->where,
+             VIEW_FMT(text));
+    add_facts(&line, s);
+    log_info("%s", str_cstr(&line));
+    str_done(&line);
+}
+
 void access_log_event(const struct access_subject *s, const char *action,
                       struct view text)
 {
     struct str line = STR_INIT(4096);
-    struct view id = view_is_empty(s->queue_id) ? VIEW("NOQUEUE") : s->queue_id;
-    str_addf(&line, "%.*s: %s: %s from %.*s: %.*s;", VIEW_FMT(id), action, s->command,
-             VIEW_FMT(s->client_display), VIEW_FMT(text));
-    if (s->has_sender)
-        add_address(&line, " from", s->sender);
-    if (!view_is_empty(s->recipient))
-        add_address(&line, " to", s->recipient);
-    if (!view_is_empty(s->protocol))
-        str_addf(&line, " proto=%.*s", VIEW_FMT(s->protocol));
-    if (!view_is_empty(s->helo_name))
-        str_addf(&line, " helo=<%.*s>", VIEW_FMT(s->helo_name));
-    if (!view_is_empty(s->sasl_username))
-        str_addf(&line, " sasl_username=<%.*s>", VIEW_FMT(s->sasl_username));
+    str_addf(&line, "%.*s: %s: %s from %.*s: %.*s;", VIEW_FMT(shown_id(s)), action,
+             s->command, VIEW_FMT(s->client_display), VIEW_FMT(text));
+    add_facts(&line, s);
     log_info("%s", str_cstr(&line));
     str_done(&line);
 }

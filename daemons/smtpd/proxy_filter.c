@@ -1,0 +1,179 @@
+/* proxy_filter - the SMTP dialogue with a filter in front of the queue
+ *
+ * SMTPD_PROXY_README.  The filter's refusals are passed on to the client as they are; a
+ * filter that cannot be reached costs the client a 451.
+ */
+#include "proxy_filter.h"
+
+#include "base/log.h"
+#include "format/xtext.h"
+#include "net/dial.h"
+
+#define LINE_MAX_BYTES 2048
+#define FAILURE        VIEW("451 4.3.0 Error: queue file write error")
+
+static struct view filter_name(const struct proxy *p)
+{
+    return conf_view(p->conf, P_smtpd_proxy_filter);
+}
+
+/* WHAT happened to the filter, with the reason when there is one. */
+static bool fail(struct proxy *p, const char *what, const char *why)
+{
+    log_warning("%s %.*s%s%s", what, VIEW_FMT(filter_name(p)), why ? ": " : "",
+                why ? why : "");
+    p->failed = true;
+    (void)str_set(&p->line, FAILURE);
+    return false;
+}
+
+static bool read_reply(struct proxy *p)
+{
+    enum smtp_reply_state state = SMTP_REPLY_MORE;
+    struct view line = VIEW_NONE;
+    int ending;
+    smtp_reply_clear(&p->reply);
+    while (state == SMTP_REPLY_MORE) {
+        enum stream_result r =
+            stream_read_line(p->stream, LINE_MAX_BYTES, &line, &ending);
+        if (r == STREAM_TIMEOUT)
+            return fail(p, "timeout talking to proxy", NULL);
+        if (r != STREAM_OK)
+            return fail(p, "lost connection with proxy", NULL);
+        state = smtp_reply_line(&p->reply, line);
+    }
+    if (state != SMTP_REPLY_DONE || p->reply.garbage)
+        return fail(p, "received garbage from proxy", NULL);
+    (void)str_set(&p->line, line);
+    return true;
+}
+
+bool proxy_ask(struct proxy *p, char expected, struct view command)
+{
+    if (p->failed)
+        return false;
+    if (!view_is_empty(command)) {
+        stream_write(p->stream, command);
+        stream_write(p->stream, VIEW("\r\n"));
+    }
+    if (!read_reply(p))
+        return false;
+    struct view line = str_view(&p->line);
+    if (line.p[0] == expected)
+        return true;
+    log_warning("proxy %.*s rejected \"%.*s\": \"%.*s\"", VIEW_FMT(filter_name(p)),
+                VIEW_FMT(view_is_empty(command) ? VIEW("connection") : command),
+                VIEW_FMT(line));
+    if (line.p[0] != '4' && line.p[0] != '5') /* it makes no sense to the client */
+        (void)str_set(&p->line, FAILURE);
+    return false;
+}
+
+/* Which attributes the filter's XFORWARD takes. */
+static bool offers_xforward(const struct proxy *p)
+{
+    struct view rest = str_view(&p->reply.text), line;
+    while (view_token(&rest, VIEW("\n"), &line)) {
+        if (view_starts_case(view_from(line, 4), VIEW("XFORWARD ")))
+            return true;
+    }
+    return false;
+}
+
+static void add_attribute(struct str *out, const char *name, struct view value)
+{
+    str_addf(out, " %s=", name);
+    if (view_is_empty(value) || view_eq(value, VIEW("unknown")))
+        str_add_cstr(out, "[UNAVAILABLE]");
+    else
+        (void)xtext_encode(value, VIEW_NONE, out);
+}
+
+/* Who the client is, in two commands as lines are short. */
+static bool tell_client(struct session *s, struct proxy *p)
+{
+    const struct access_subject *f = &s->facts;
+    const struct forwarded *x = s->forwarded.is_set ? &s->forwarded : NULL;
+    struct str line = STR_INIT(4096);
+    bool is_ipv6 = view_has(f->client_address, ':');
+    struct view address =
+        arena_printf(s->transaction->arena, "%s%.*s", is_ipv6 ? "IPv6:" : "",
+                     VIEW_FMT(f->client_address));
+    str_add_cstr(&line, "XFORWARD");
+    add_attribute(&line, "NAME", x ? x->name : f->client_name);
+    add_attribute(&line, "ADDR", x ? x->address : address);
+    add_attribute(&line, "PORT", x ? x->port : f->client_port);
+    bool good = proxy_ask(p, '2', str_view(&line));
+    (void)str_set(&line, VIEW("XFORWARD"));
+    add_attribute(&line, "PROTO", x ? x->protocol : f->protocol);
+    add_attribute(&line, "HELO", x ? x->helo : f->helo_name);
+    bool local = access_client_is_trusted(s->server->access, f);
+    str_addf(&line, " SOURCE=%s", local ? "LOCAL" : "REMOTE");
+    good = good && proxy_ask(p, '2', str_view(&line));
+    str_done(&line);
+    return good;
+}
+
+/* EHLO, or HELO for a filter that does not know it. */
+static bool greet(struct proxy *p)
+{
+    struct str line = STR_INIT(1024);
+    struct view name = conf_view(p->conf, P_smtpd_proxy_ehlo);
+    str_addf(&line, "EHLO %.*s", VIEW_FMT(name));
+    bool good = proxy_ask(p, '2', VIEW_NONE) && proxy_ask(p, '2', str_view(&line));
+    if (good)
+        p->may_xforward = offers_xforward(p);
+    str_done(&line);
+    return good;
+}
+
+bool proxy_connect(struct session *s, struct proxy *p)
+{
+    struct error e = ERROR_INIT;
+    struct transaction *t = s->transaction;
+    int64_t timeout = conf_time(p->conf, P_smtpd_proxy_timeout);
+    int fd = dial_endpoint(filter_name(p), conf_queue_directory(p->conf), timeout, &e);
+    if (fd < 0)
+        return fail(p, "connect to proxy filter", e.text);
+    p->stream = stream_open_fd(fd);
+    stream_set_timeout(p->stream, timeout);
+    struct view mail = arena_printf(t->arena, "MAIL %.*s", VIEW_FMT(t->mail_arguments));
+    return greet(p) && (!p->may_xforward || tell_client(s, p)) && proxy_ask(p, '2', mail);
+}
+
+void proxy_content(struct proxy *p, struct view text)
+{
+    struct str out = STR_INIT(2 * text.n + 16);
+    if (!p->failed && dot_writer_feed(&p->dot, text, &out))
+        stream_write(p->stream, str_view(&out));
+    str_done(&out);
+}
+
+bool proxy_end(struct proxy *p)
+{
+    struct str out = STR_INIT(16);
+    if (p->failed)
+        return false;
+    (void)dot_writer_end(&p->dot, &out);
+    stream_write(p->stream, str_view(&out));
+    str_done(&out);
+    if (!read_reply(p))
+        return false;
+    if (str_view(&p->line).p[0] == '2')
+        return true;
+    if (str_view(&p->line).p[0] == '3')
+        (void)str_set(&p->line, FAILURE);
+    return false;
+}
+
+void proxy_close(struct proxy *p)
+{
+    if (!p->stream)
+        return;
+    if (!p->failed) {
+        stream_write(p->stream, VIEW("QUIT\r\n"));
+        (void)(stream_flush(p->stream) == STREAM_OK);
+    }
+    stream_close(p->stream);
+    p->stream = NULL;
+}
