@@ -28,6 +28,8 @@ static bool is_reusable(const struct connection *k)
     const struct client *c = k->client;
     int64_t uses = conf_int(c->conf, PARAMETER(c, connection_reuse_count_limit));
     int64_t age = conf_time(c->conf, PARAMETER(c, connection_reuse_time_limit));
+    if (tls_is_on(&k->tls) && !k->plan.policy.reuse)
+        return false;
     if (k->broken || conf_time(c->conf, PARAMETER(c, connection_cache_time_limit)) <= 0)
         return false;
     if (c->lmtp && !conf_bool(c->conf, P_lmtp_cache_connection))
@@ -91,10 +93,13 @@ static bool is_for(const struct connection *k, struct view destination,
 }
 
 struct connection *cache_take(struct client *c, struct view destination,
-                              const struct net_address *address)
+                              const struct net_address *address,
+                              const struct tls_plan *plan)
 {
     LIST_FOR_EACH_SAFE (struct connection, k, &c->cached, link) {
-        if (!is_for(k, destination, address))
+        if (!is_for(k, destination, address) ||
+            (plan &&
+             !starttls_may_reuse(k, plan, view_eq_case(k->plan.domain, plan->domain))))
             continue;
         list_remove(&k->link);
         if (is_quiet(k)) {

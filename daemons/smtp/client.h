@@ -2,8 +2,8 @@
  *
  * deliver.c has the course of one delivery: read it first.  rewrite/hosts.h finds
  * the hosts and puts them in order, connection.c connects and talks in
- * lines, cache.c keeps connections for reuse, hello.c greets, transaction.c
- * speaks MAIL to the final dot, content.c converts and sends the message,
+ * lines, cache.c keeps connections for reuse, hello.c greets, starttls.c encrypts,
+ * transaction.c speaks MAIL to the final dot, content.c converts and sends the message,
  * failure.c keeps the best error of each recipient.
  */
 #ifndef SMTP_CLIENT_H
@@ -18,6 +18,8 @@
 #include "rewrite/hosts.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
+#include "tls/dane.h"
+#include "tls/tls.h"
 
 /* One parameter under its two names: smtp_x, or lmtp_x when the process is lmtp. */
 #define PARAMETER(client, name) ((client)->lmtp ? P_lmtp_##name : P_smtp_##name)
@@ -41,6 +43,9 @@ struct client {
     bool has_bind4, has_bind6;
     struct list cached; /* connection.link, oldest first */
     bool idle_fiber_runs;
+    struct tls_client *tls; /* NULL: nobody asks for it, or it cannot be had */
+    struct tls_policies *tls_policies;
+    struct maps *tls_loglevels;
     /* For notices to postmaster; NULL when nobody wants them. */
     struct cleanup_setup *cleanup;
     struct queue_link *queue;
@@ -51,6 +56,14 @@ struct client {
 #define FLAG_ORIGINAL_TO  2
 #define FLAG_RETURN_PATH  4
 #define FLAG_FINAL        8
+
+/* What a connection to one host must be. */
+struct tls_plan {
+    struct tls_policy policy;
+    struct view domain; /* of the next hop */
+    bool has_dane;
+    struct tls_dane dane;
+};
 
 struct connection {
     struct list_link link; /* in client.cached while idle */
@@ -64,6 +77,8 @@ struct connection {
     struct smtp_reply reply;
     struct ehlo_reply features; /* keywords after our discards */
     struct str destination;     /* the next hop it was made for */
+    struct tls_plan plan;       /* whole until it has greeted us */
+    struct tls_facts tls;       /* zeros: in clear */
     const char *queue_id;       /* of the delivery under way; for the log */
     unsigned uses;
     unsigned replies; /* since it was opened or taken from the cache */
@@ -124,20 +139,38 @@ void connection_lost(struct connection *k, enum stream_result result, const char
 void connection_debug(const struct connection *k, const char *arrow, struct view text);
 
 /* --- cache.c --- */
-/* An idle connection to DESTINATION (any address) or to ADDRESS; NULL when there is none.
- */
+/* An idle connection to DESTINATION (any address) or to ADDRESS, as PLAN asks for when it
+ * is not NULL; NULL when there is none. */
 struct connection *cache_take(struct client *c, struct view destination,
-                              const struct net_address *address);
+                              const struct net_address *address,
+                              const struct tls_plan *plan);
 /* Done with it for now: keep it for the next delivery, or let it go. */
 void cache_give(struct connection *k);
 /* The process ends: say QUIT to all.  May suspend. */
 void cache_empty(struct client *c);
 
 /* --- hello.c --- */
-enum hello { HELLO_OK, HELLO_REFUSED, HELLO_LOST };
-/* Greeting and EHLO, HELO or LHLO.  REFUSED, LOST: *E says why; its status is what counts
- * for this host. */
+enum hello { HELLO_OK, HELLO_REFUSED, HELLO_LOST, HELLO_NO_TLS };
+/* Greeting and EHLO, HELO or LHLO, and STARTTLS.  REFUSED, LOST, NO_TLS (the handshake
+ * failed): *E says why; its status is what counts for this host. */
 enum hello hello_exchange(struct job *j, struct connection *k, struct error *e);
+
+/* --- starttls.c --- */
+/* What policy and DANE ask of the connection to T for DESTINATION; in A.  TEMPFAIL with
+ * *E: no mail goes there now.  May suspend. */
+enum result starttls_plan(struct client *c, struct view destination, const struct host *t,
+                          struct arena *a, struct tls_plan *p,
+                          struct error *e) MUST_CHECK;
+/* May a kept connection serve the plan? */
+bool starttls_may_reuse(const struct connection *k, const struct tls_plan *p,
+                        bool same_destination);
+/* smtp_tls_wrappermode: the handshake before the greeting.  May suspend. */
+enum hello starttls_wrap(struct connection *k, struct error *e);
+/* After EHLO: STARTTLS and the handshake as far as offered and wanted; OK also when it
+ * goes on in clear.  May suspend. */
+enum hello starttls_run(struct connection *k, struct error *e);
+/* After a failed handshake: may the host be tried again in clear? */
+bool starttls_may_fall_back(const struct job *j, const struct connection *k);
 
 /* --- transaction.c --- */
 /* Offer the delivery's open recipients.  Sets outcomes and soft failures.  False: the

@@ -129,6 +129,7 @@ static void post_notice(struct connection *k)
 /* May suspend. */
 static void connection_free(struct connection *k)
 {
+    tls_bye(k->stream);
     stream_close(k->stream);
     if (k->transcript) {
         post_notice(k);

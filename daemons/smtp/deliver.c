@@ -10,30 +10,75 @@
 #include "agent/pass.h"
 #include "base/log.h"
 
+/* K outlives the delivery: of the plan it keeps what counts after the handshake. */
+static void forget_plan(struct connection *k)
+{
+    struct tls_plan *p = &k->plan;
+    p->domain = arena_dup(k->arena, p->domain);
+    p->policy.exclude = p->policy.own_exclude = VIEW_NONE;
+    p->policy.servername = p->policy.trust_anchors = VIEW_NONE;
+    p->policy.match = NULL;
+    p->policy.n_match = 0;
+    p->has_dane = false;
+    p->dane.records.n = 0;
+}
+
+/* Greet over K as PLAN asks.  True when the host may be tried once more, in clear. */
+static bool greet(struct job *j, struct connection **k, struct tls_plan *plan,
+                  struct error *e)
+{
+    (*k)->queue_id = j->delivery->id.text;
+    (*k)->plan = *plan;
+    enum hello said = hello_exchange(j, *k, e);
+    forget_plan(*k);
+    if (said == HELLO_OK)
+        return false;
+    bool again = said == HELLO_NO_TLS && starttls_may_fall_back(j, *k);
+    if (again) {
+        log_info("%s: %s", (*k)->queue_id, e->text);
+        plan->policy.level = TLS_LEVEL_NONE;
+    } else {
+        failure_host(j, *k, e);
+    }
+    connection_quit(*k);
+    *k = NULL;
+    return again;
+}
+
+/* A new connection to T that fits the plan; NULL when this host is of no use. */
+static struct connection *meet_anew(struct job *j, const struct host *t,
+                                    struct view destination, struct tls_plan *plan,
+                                    struct error *e)
+{
+    struct connection *k;
+    do {
+        k = connection_open(j->client, t, destination, e);
+        if (!k) {
+            log_info("%s", e->text);
+            failure_host(j, NULL, e);
+            return NULL;
+        }
+    } while (greet(j, &k, plan, e));
+    return k;
+}
+
 /* A connection that greeted us, new or kept; NULL when this host is of no use (the reason
  * is in JOB). */
 static struct connection *meet(struct job *j, const struct host *t,
                                struct view destination)
 {
     struct error e = ERROR_INIT;
-    struct connection *k = cache_take(j->client, VIEW_NONE, &t->address);
-    if (k) {
-        connection_name(k, t);
-        k->queue_id = j->delivery->id.text;
-        return k;
-    }
-    k = connection_open(j->client, t, destination, &e);
-    if (!k) {
-        log_info("%s", e.text);
+    struct tls_plan *plan = ARENA_NEW(j->delivery->arena, struct tls_plan);
+    if (starttls_plan(j->client, destination, t, j->delivery->arena, plan, &e) != OK) {
         failure_host(j, NULL, &e);
         return NULL;
     }
+    struct connection *k = cache_take(j->client, VIEW_NONE, &t->address, plan);
+    if (!k)
+        return meet_anew(j, t, destination, plan, &e);
+    connection_name(k, t);
     k->queue_id = j->delivery->id.text;
-    if (hello_exchange(j, k, &e) == HELLO_OK)
-        return k;
-    failure_host(j, k, &e);
-    connection_quit(k);
-    return NULL;
+    return k;
 }
 
 /* Offer the delivery over K and let K go. */
@@ -93,7 +138,7 @@ static void try_kept(struct job *j, struct view destination)
 {
     j->is_kept = false;
     j->last_target = false;
-    struct connection *k = cache_take(j->client, destination, NULL);
+    struct connection *k = cache_take(j->client, destination, NULL, NULL);
     if (!k)
         return;
     k->queue_id = j->delivery->id.text;

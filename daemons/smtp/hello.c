@@ -145,19 +145,42 @@ static enum hello introduce(struct job *j, struct connection *k, bool try_esmtp,
     return check_loop(j, k, name, e);
 }
 
+/* Greet, encrypt, and greet again: what was announced in clear does not count. */
+static enum hello introduce_safely(struct job *j, struct connection *k, bool try_esmtp,
+                                   struct error *e)
+{
+    bool lmtp = j->client->lmtp, was_on = tls_is_on(&k->tls);
+    enum hello said = lmtp ? introduce_lmtp(j, k, e) : introduce(j, k, try_esmtp, e);
+    if (said == HELLO_OK)
+        said = starttls_run(k, e);
+    if (said != HELLO_OK || tls_is_on(&k->tls) == was_on)
+        return said;
+    said = lmtp ? introduce_lmtp(j, k, e) : introduce(j, k, true, e);
+    if (said == HELLO_OK && stream_has_input(k->stream) &&
+        conf_bool(j->client->conf, PARAMETER(j->client, tls_block_early_mail_reply))) {
+        error_set(e, "4.7.0", "unexpected server message"); /* CVE-2009-3555 */
+        k->broken = true;
+        return HELLO_REFUSED;
+    }
+    return said;
+}
+
 enum hello hello_exchange(struct job *j, struct connection *k, struct error *e)
 {
     const struct conf *c = j->client->conf;
     bool lmtp = j->client->lmtp;
     int64_t limit = conf_time(c, lmtp ? P_lmtp_lhlo_timeout : P_smtp_helo_timeout);
+    if (conf_bool(c, PARAMETER(j->client, tls_wrappermode))) {
+        enum hello wrapped = starttls_wrap(k, e);
+        if (wrapped != HELLO_OK)
+            return wrapped;
+    }
     if (!connection_read(k, limit, "receiving the initial server greeting", e))
         return HELLO_LOST;
     if (smtp_reply_class(&k->reply) != 2)
         return refused(k, conf_bool(c, PARAMETER(j->client, skip_5xx_greeting)), e);
     bool esmtp = read_greeting(j, k);
-    if (lmtp)
-        return introduce_lmtp(j, k, e);
     bool try_esmtp = !conf_bool(c, P_smtp_never_send_ehlo) &&
                      (esmtp || conf_bool(c, P_smtp_always_send_ehlo));
-    return introduce(j, k, try_esmtp, e);
+    return introduce_safely(j, k, try_esmtp, e);
 }

@@ -18,6 +18,8 @@ static bool prepare(struct service *s, struct error *e)
     s->state = c;
     agent_set_status_filter(PARAMETER(c, delivery_status_filter));
     srandom((unsigned)(clock_mono() ^ clock_wall()));
+    if (view_eq_case(conf_view(c->conf, PARAMETER(c, dns_support_level)), VIEW("dnssec")))
+        dns_use_trust_anchor(conf_cstr(c->conf, P_resolver_trust_anchor_file));
     dns_init(conf_view(c->conf, P_resolver_nameservers));
     return true;
 }
@@ -41,6 +43,16 @@ static void stop(struct service *s)
     cache_empty(s->state);
 }
 
+/* Renewed client certificates; those that may not be read any more wait for a reload. */
+static bool start(struct service *s, struct error *e)
+{
+    struct client *c = s->state;
+    (void)e;
+    if (c->tls)
+        tls_client_watch(c->tls);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static const struct service_program program = {
@@ -49,6 +61,7 @@ int main(int argc, char **argv)
         .has_lasting_sessions = true,
         .prepare = prepare,
         .sandbox = sandbox,
+        .start = start,
         .session = session,
         .stop = stop,
     };

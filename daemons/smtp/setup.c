@@ -123,6 +123,22 @@ static void prepare_notices(struct client *c)
     c->queue = queue_link_open(c->conf);
 }
 
+/* Keys and policies, where anything asks for TLS. */
+static bool prepare_tls(struct client *c, struct error *e)
+{
+    struct error problem = ERROR_INIT;
+    c->tls_policies = tls_policies_new(c->conf, c->lmtp, e);
+    if (!c->tls_policies)
+        return false;
+    if (!tls_policies_want_tls(c->tls_policies))
+        return true;
+    c->tls_loglevels = open_maps(c, PARAMETER(c, tls_loglevel_maps));
+    c->tls = tls_client_new(c->conf, c->lmtp, &problem);
+    if (!c->tls) /* what needs it waits, what does not goes in clear */
+        log_warning("%s", problem.text);
+    return true;
+}
+
 struct client *client_new(struct service *s, struct error *e)
 {
     struct client *c = NEW(struct client);
@@ -134,7 +150,7 @@ struct client *client_new(struct service *s, struct error *e)
     host_search_init(&c->search, c->conf, c->rewrite, c->lmtp);
     read_discards(c);
     prepare_notices(c);
-    if (read_flags(c, e) && find_bind_addresses(c, e))
+    if (read_flags(c, e) && find_bind_addresses(c, e) && prepare_tls(c, e))
         return c;
     client_free(c);
     return NULL;
@@ -146,6 +162,11 @@ void client_free(struct client *c)
         cleanup_setup_free(c->cleanup);
     if (c->queue)
         queue_link_close(c->queue);
+    tls_client_free(c->tls);
+    if (c->tls_loglevels)
+        maps_close(c->tls_loglevels);
+    if (c->tls_policies)
+        tls_policies_free(c->tls_policies);
     match_close(c->debug_peers);
     match_close(c->always_cached);
     maps_close(c->discard_by_address);

@@ -22,9 +22,19 @@ struct search {
     struct arena *arena;
     struct hosts *out;
     uint16_t port;
-    bool may_loop;
+    bool may_loop, by_mx, mx_is_secure;
     struct error *error;
 };
+
+/* What DNSSEC says of a new host, for DANE. */
+static void mark_security(const struct search *s, struct host *new,
+                          const struct dns_addresses *found)
+{
+    new->is_secure = found->secure;
+    new->canonical = found->canonical;
+    new->by_mx = s->by_mx;
+    new->mx_is_secure = s->mx_is_secure;
+}
 
 /* Adds what is of a wanted family; false when nothing was. */
 static bool add_addresses(struct search *s, struct view name,
@@ -36,7 +46,10 @@ static bool add_addresses(struct search *s, struct view name,
         bool v6 = net_address_family(address) == AF_INET6;
         if (!(s->rules->want & (v6 ? DNS_WANT_IPV6 : DNS_WANT_IPV4)))
             continue;
+        size_t before = s->out->n;
         hosts_add(s->out, s->arena, name, address, s->port, preference);
+        if (s->out->n > before)
+            mark_security(s, &s->out->items[before], found);
         any = true;
     }
     return any;
@@ -94,13 +107,21 @@ static enum result loops_back(struct search *s, struct view domain)
     return PERMFAIL;
 }
 
+static bool wants_dnssec(const struct host_search *c)
+{
+    return view_eq_case(conf_view(c->conf, PARAMETER(c, dns_support_level)),
+                        VIEW("dnssec"));
+}
+
 /* The addresses of all MX hosts.  What the same answer said counts (S044). */
 static bool add_mx_hosts(struct search *s, const struct dns_mx *mx)
 {
     bool temporary = false;
     for (size_t i = 0; i < mx->n; i++) {
         const struct dns_mx_host *host = &mx->hosts[i];
-        if (!add_addresses(s, host->name, &host->additional, host->preference) &&
+        /* What was added to an answer is not vouched for. */
+        if ((wants_dnssec(s->rules) ||
+             !add_addresses(s, host->name, &host->additional, host->preference)) &&
             add_host(s, host->name, host->preference) == DNS_TEMPFAIL)
             temporary = true;
     }
@@ -111,6 +132,8 @@ static bool add_mx_hosts(struct search *s, const struct dns_mx *mx)
 static enum result from_mx(struct search *s, struct view domain, const struct dns_mx *mx)
 {
     const struct host_search *c = s->rules;
+    s->by_mx = true;
+    s->mx_is_secure = mx->secure;
     bool temporary = add_mx_hosts(s, mx);
     if (s->out->n == 0) {
         log_warning("no MX host for %.*s has a valid address record", VIEW_FMT(domain));

@@ -13,6 +13,9 @@ struct host {
     struct view name; /* host name, or the literal */
     struct net_address address;
     unsigned preference;
+    /* What DNSSEC vouches for; and the name behind CNAMEs, empty without DNS. */
+    bool is_secure, by_mx, mx_is_secure;
+    struct view canonical;
     bool is_best; /* shares the best preference: a greeting with our name is a loop */
 };
 struct hosts {

@@ -13,6 +13,8 @@
 
 /* Certificate and key come one after the other. */
 #define QUIET CLOCK_SECOND
+/* Files whose names are looked for; with more of them every change counts. */
+#define NAMES_MAX 32
 
 struct tls_files {
     int notify; /* inotify; -1 when it cannot be had */
@@ -20,7 +22,9 @@ struct tls_files {
     bool is_watched, is_pending, is_closed;
     void (*changed)(void *arg);
     void *arg;
-    int64_t last; /* event; monotonic */
+    int64_t last;           /* event; monotonic */
+    char *names[NAMES_MAX]; /* of files, without their directories */
+    size_t n_names;
 };
 
 struct tls_files *tls_files_new(void)
@@ -43,25 +47,32 @@ void tls_files_free(struct tls_files *f)
         close(f->notify);
     f->notify = -1;
     f->is_closed = true;
+    for (size_t i = 0; i < f->n_names; i++)
+        memory_free(f->names[i]);
+    f->n_names = 0;
     if (!f->is_pending)
         memory_free(f);
 }
 
 /* Watch the directory of PATH. */
-static void watch_directory(const struct tls_files *f, const char *path)
+static void watch_directory(struct tls_files *f, const char *path)
 {
     char directory[1024];
     struct view head, tail;
     if (!view_rcut(view_of(path), '/', &head, &tail) || head.n >= sizeof directory)
         return;
     (void)snprintf(directory, sizeof directory, "%.*s", VIEW_FMT(head));
+    if (f->n_names < NAMES_MAX) {
+        f->names[f->n_names] = memory_alloc(tail.n + 1);
+        memcpy(f->names[f->n_names++], tail.p, tail.n);
+    }
     if (inotify_add_watch(f->notify, head.n ? directory : "/",
                           IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0)
         log_debug("watch %s: %s", directory, strerror(errno));
 }
 
 /* PATH, and where it leads when it is a symbolic link. */
-static void watch_path(const struct tls_files *f, const char *path)
+static void watch_path(struct tls_files *f, const char *path)
 {
     if (!f || f->notify < 0)
         return;
@@ -119,14 +130,39 @@ static void settle_fiber(void *arg)
         f->changed(f->arg); /* may free F */
 }
 
-/* In the loop: something in one of the directories changed; which file is not told apart,
- * since reading them anew costs little. */
+static bool is_one_of_ours(const struct tls_files *f, const char *name)
+{
+    for (size_t i = 0; i < f->n_names; i++) {
+        if (strcmp(f->names[i], name) == 0)
+            return true;
+    }
+    return f->n_names == NAMES_MAX;
+}
+
+/* Is a file of ours among the N bytes of EVENTS? */
+static bool is_about_us(const struct tls_files *f, const char *events, size_t n)
+{
+    struct inotify_event event;
+    for (size_t at = 0; at + sizeof event <= n; at += sizeof event + event.len) {
+        memcpy(&event, events + at, sizeof event);
+        if (event.mask & IN_Q_OVERFLOW ||
+            (event.len > 0 && is_one_of_ours(f, events + at + sizeof event)))
+            return true;
+    }
+    return false;
+}
+
+/* In the loop: something in one of the directories changed. */
 static void take_events(struct watch *w)
 {
     struct tls_files *f = CONTAINER_OF(w, struct tls_files, watch);
-    char events[1024];
-    while (read(f->notify, events, sizeof events) > 0)
-        ;
+    char events[2048];
+    bool concerns = false;
+    ssize_t n;
+    while ((n = read(f->notify, events, sizeof events)) > 0)
+        concerns = concerns || is_about_us(f, events, (size_t)n);
+    if (!concerns)
+        return;
     f->last = clock_mono();
     if (f->is_pending)
         return;

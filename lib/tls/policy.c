@@ -74,6 +74,12 @@ struct tls_policies *tls_policies_new(const struct conf *c, bool lmtp, struct er
     return NULL;
 }
 
+bool tls_policies_want_tls(const struct tls_policies *t)
+{
+    return t->level > TLS_LEVEL_NONE || !maps_is_empty(t->policies) ||
+           !maps_is_empty(t->per_site);
+}
+
 void tls_policies_free(struct tls_policies *t)
 {
     maps_close(t->per_site);
@@ -176,7 +182,7 @@ static enum result find_site(struct tls_policies *t, struct view nexthop,
         (host.n > 0 && !view_eq_case(host, nexthop) &&
          ask_site(t, host, "server hostname", a, &site, e) == TABLE_ERROR))
         return void_policy(e);
-    return complete(tls_policy_defaults(&t->source, site_level(t, site), out), nexthop,
+    return complete(tls_policy_defaults(&t->source, site_level(t, site), a, out), nexthop,
                     out, e);
 }
 
@@ -202,7 +208,7 @@ enum result tls_policy_find(struct tls_policies *t, struct view nexthop, struct 
     case TABLE_NOT_FOUND:
         break;
     }
-    return complete(tls_policy_defaults(&t->source, t->level, out), nexthop, out, e);
+    return complete(tls_policy_defaults(&t->source, t->level, a, out), nexthop, out, e);
 }
 
 enum result tls_policy_parse(const struct conf *c, bool lmtp, struct view name,

@@ -33,9 +33,9 @@ struct tls_policy {
     enum tls_level level;
     struct tls_protocols protocols;
     enum tls_grade grade;
-    struct view exclude;              /* ciphers */
-    struct view own_exclude;          /* mandatory_exclude or the attribute */
-    struct view match[TLS_MATCH_MAX]; /* patterns, or fingerprints */
+    struct view exclude;     /* ciphers */
+    struct view own_exclude; /* mandatory_exclude or the attribute */
+    struct view *match;      /* patterns, or fingerprints */
     size_t n_match;
     struct view trust_anchors; /* file names */
     struct view servername;    /* "", a name, "hostname", "nexthop" */
@@ -65,6 +65,8 @@ static inline bool tls_policy_by_dane(const struct tls_policy *p)
 struct tls_policies;
 /* NULL with *E for a level in main.cf that does not exist. */
 struct tls_policies *tls_policies_new(const struct conf *c, bool lmtp, struct error *e);
+/* Can any destination come to a level above none? */
+bool tls_policies_want_tls(const struct tls_policies *t);
 void tls_policies_free(struct tls_policies *t);
 /* The policy for NEXTHOP, as routing gives it ("example.com", "[mx.example.com]:587"),
  * and the server HOST (empty while unknown; per-site policies need it).  Lives in A.

@@ -12,10 +12,10 @@ struct tls_policy_source {
     struct view name; /* the destination */
 };
 
-/* The policy of LEVEL without attributes of its own.  False: main.cf is at fault, the log
- * was told. */
+/* The policy of LEVEL without attributes of its own, in A.  False: main.cf is at fault,
+ * the log was told. */
 bool tls_policy_defaults(const struct tls_policy_source *s, enum tls_level level,
-                         struct tls_policy *p) MUST_CHECK;
+                         struct arena *a, struct tls_policy *p) MUST_CHECK;
 /* "LEVEL name=value ..." ; likewise. */
 bool tls_policy_text(const struct tls_policy_source *s, struct view text, struct arena *a,
                      struct tls_policy *p) MUST_CHECK;

@@ -10,28 +10,36 @@
 #define SPACE_COMMA VIEW(" \t\r\n,")
 
 /* Add each word of LIST. */
-static bool add_matches(struct tls_policy *p, struct view list, struct view separators)
+static bool add_matches(struct tls_policy *p, struct view list, struct view separators,
+                        struct arena *a)
 {
-    struct view word;
-    while (view_token(&list, separators, &word)) {
-        if (p->n_match == TLS_MATCH_MAX)
-            return false;
+    struct view word, rest = list;
+    size_t n = p->n_match;
+    while (view_token(&rest, separators, &word))
+        n++;
+    if (n > TLS_MATCH_MAX)
+        return false;
+    struct view *grown = arena_alloc_array(a, n + 1, sizeof *grown);
+    if (p->n_match > 0)
+        memcpy(grown, p->match, p->n_match * sizeof *grown);
+    p->match = grown;
+    while (view_token(&list, separators, &word))
         p->match[p->n_match++] = word;
-    }
     return true;
 }
 
-static bool default_matches(const struct tls_policy_source *s, struct tls_policy *p)
+static bool default_matches(const struct tls_policy_source *s, struct arena *a,
+                            struct tls_policy *p)
 {
     const struct tls_client_role *r = s->client;
     switch (p->level) {
     case TLS_LEVEL_FINGERPRINT:
-        return add_matches(p, conf_view(s->conf, r->fingerprint_match),
-                           VIEW(" \t\r\n,|"));
+        return add_matches(p, conf_view(s->conf, r->fingerprint_match), VIEW(" \t\r\n,|"),
+                           a);
     case TLS_LEVEL_VERIFY:
-        return add_matches(p, conf_view(s->conf, r->verify_match), VIEW(" \t\r\n,:"));
+        return add_matches(p, conf_view(s->conf, r->verify_match), VIEW(" \t\r\n,:"), a);
     case TLS_LEVEL_SECURE:
-        return add_matches(p, conf_view(s->conf, r->secure_match), VIEW(" \t\r\n,:"));
+        return add_matches(p, conf_view(s->conf, r->secure_match), VIEW(" \t\r\n,:"), a);
     case TLS_LEVEL_NONE:
     case TLS_LEVEL_MAY:
     case TLS_LEVEL_ENCRYPT:
@@ -44,7 +52,7 @@ static bool default_matches(const struct tls_policy_source *s, struct tls_policy
 }
 
 bool tls_policy_defaults(const struct tls_policy_source *s, enum tls_level level,
-                         struct tls_policy *p)
+                         struct arena *a, struct tls_policy *p)
 {
     const struct conf *c = s->conf;
     bool must = level > TLS_LEVEL_MAY;
@@ -70,7 +78,7 @@ bool tls_policy_defaults(const struct tls_policy_source *s, enum tls_level level
     p->reuse = conf_bool(c, s->client->connection_reuse);
     if (tls_policy_by_name(p))
         p->trust_anchors = conf_view(c, s->client->trust_anchor_file);
-    if (default_matches(s, p))
+    if (default_matches(s, a, p))
         return true;
     log_warning("%.*s: more than %d certificate matches", VIEW_FMT(s->name),
                 TLS_MATCH_MAX);
@@ -115,7 +123,7 @@ static bool set_match(struct text *t, struct view value)
     if (!t->has_match)
         p->n_match = 0;
     t->has_match = true;
-    return add_matches(p, value, by_print ? VIEW("|") : VIEW(":"));
+    return add_matches(p, value, by_print ? VIEW("|") : VIEW(":"), t->arena);
 }
 
 static bool set_trust_anchor(struct text *t, struct view value)
@@ -210,7 +218,7 @@ bool tls_policy_text(const struct tls_policy_source *s, struct view text, struct
                     VIEW_FMT(word));
         return false;
     }
-    if (!tls_policy_defaults(s, level, p))
+    if (!tls_policy_defaults(s, level, a, p))
         return false;
     struct text t = {.source = s, .policy = p, .arena = a};
     while (view_token(&text, SPACE_COMMA, &word)) {

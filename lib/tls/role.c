@@ -1,6 +1,9 @@
 /* role - the parameters of each side; see role.h */
 #include "tls/role.h"
 
+#include "base/log.h"
+#include "base/number.h"
+
 #define ROLE(name)                                                                       \
     .prefix = #name, .chain_files = P_##name##_chain_files,                              \
     .cert_file = P_##name##_cert_file, .key_file = P_##name##_key_file,                  \
@@ -38,3 +41,24 @@ const struct tls_role tls_role_lmtp = {ROLE(lmtp_tls),
 
 const struct tls_client_role tls_client_role_smtp = {CLIENT_ROLE(smtp)};
 const struct tls_client_role tls_client_role_lmtp = {CLIENT_ROLE(lmtp)};
+
+int tls_loglevel(const struct conf *c, const struct tls_role *role, struct maps *maps,
+                 struct view name, struct view address)
+{
+    struct view value;
+    struct error e = ERROR_INIT;
+    int level = (int)conf_int(c, role->loglevel);
+    if (!maps || maps_is_empty(maps))
+        return level;
+    struct arena *a = arena_new();
+    enum table_result found = maps_get(maps, name, a, &value, &e);
+    if (found == TABLE_NOT_FOUND)
+        found = maps_get(maps, address, a, &value, &e);
+    if (found == TABLE_ERROR)
+        log_warning("%s_loglevel_maps: %s", role->prefix, e.text);
+    else if (found == TABLE_FOUND && !number_parse_int(value, 0, 4, &level))
+        log_warning("%s_loglevel_maps: bad level \"%.*s\"", role->prefix,
+                    VIEW_FMT(value));
+    arena_free(a);
+    return level;
+}

@@ -5,7 +5,7 @@
 #ifndef TLS_ROLE_H
 #define TLS_ROLE_H
 
-#include "conf/conf.h"
+#include "table/table.h"
 
 struct tls_role {
     const char *prefix; /* "smtpd_tls" */
@@ -30,5 +30,10 @@ struct tls_client_role {
 
 extern const struct tls_role tls_role_server, tls_role_smtp, tls_role_lmtp;
 extern const struct tls_client_role tls_client_role_smtp, tls_client_role_lmtp;
+
+/* ROLE's loglevel for this peer: what MAPS (may be NULL) say of NAME, or of ADDRESS, else
+ * the parameter.  May suspend. */
+int tls_loglevel(const struct conf *c, const struct tls_role *role, struct maps *maps,
+                 struct view name, struct view address);
 
 #endif

@@ -113,8 +113,9 @@ static bool publish(const char *path, struct view text, struct error *e)
     struct str draft = STR_INIT(1024);
     str_addf(&draft, "%s.%ld", path, (long)getpid());
     int fd = open(str_cstr(&draft), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write_all(fd, text) &&
-                (link(str_cstr(&draft), path) == 0 || errno == EEXIST);
+    bool is_written = fd >= 0 && write_all(fd, text);
+    bool is_first = is_written && link(str_cstr(&draft), path) == 0;
+    bool good = is_first || (is_written && errno == EEXIST);
     if (!good)
         error_set_errno(e, "4.3.0", "cannot write %s", path);
     if (fd >= 0) {
@@ -122,6 +123,8 @@ static bool publish(const char *path, struct view text, struct error *e)
         (void)unlink(str_cstr(&draft));
     }
     str_done(&draft);
+    if (is_first)
+        log_info("made a self-signed certificate: %s", path);
     return good;
 }
 
@@ -133,9 +136,6 @@ bool tls_self_signed_ensure(const struct conf *c, struct error *e)
     if (!good) {
         good = tls_self_signed_make(conf_cstr(c, P_myhostname), DAYS, 0, &text, e) &&
                publish(str_cstr(&path), str_view(&text), e);
-        if (good)
-            log_info("made a self-signed certificate for %s: %s",
-                     conf_cstr(c, P_myhostname), str_cstr(&path));
     }
     if (text.p)
         OPENSSL_cleanse(text.p, text.n);
