@@ -117,6 +117,8 @@ class Session:
         return "\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{text}"
                          for i, text in enumerate(lines))
 
+    verb_lhlo = verb_ehlo  # LMTP, one recipient a message
+
     def verb_mail(self, line):
         path, _, self.mail_options = line[10:].partition("> ")
         self.sender = path.strip("<> ")
