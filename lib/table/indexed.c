@@ -39,6 +39,8 @@ struct job {
     struct str text;
     int lock_fd;
     void *writer;
+    indexed_value_fn *value_fn; /* NULL: values are stored as they are */
+    void *value_arg;
     struct arena *arena;
     struct error *e;
     bool failed;
@@ -203,8 +205,14 @@ static bool put_entry(struct view key, struct view value, unsigned line, void *a
         return true;
     }
     arena_reset(j->arena);
-    result = j->format->put(j->writer, stored(j, key, true), stored(j, value, false),
-                            replace, j->e);
+    if (j->value_fn && !j->value_fn(&value, j->arena, j->e, j->value_arg)) {
+        log_warning("%s, line %u: %s: skipping this entry", j->text_path, line,
+                    j->e->text);
+        error_clear(j->e);
+        return true;
+    }
+    key = stored(j, key, true);
+    result = j->format->put(j->writer, key, stored(j, value, false), replace, j->e);
     if (result == INDEX_EXISTS && (j->flags & INDEXED_QUIET) == 0)
         log_warning("%s: duplicate entry: \"%.*s\" (%s, line %u)",
                     str_cstr(&j->index_path), VIEW_FMT(key), j->text_path, line);
@@ -314,28 +322,49 @@ static bool start_job(struct job *j, struct view type, const char *path, unsigne
     return true;
 }
 
+static bool build(struct job *j, bool aliases)
+{
+    struct identity kept = {.changed = false};
+    bool ok = read_text(j) && become_owner(j, &kept);
+
+    if (ok) {
+        set_paths(j);
+        ok = begin(j, (j->flags & INDEXED_INCREMENTAL) != 0);
+    }
+    if (ok) {
+        (void)text_source_read(aliases ? TEXT_ALIASES : TEXT_MAP, j->text_path,
+                               str_view(&j->text), put_entry, j);
+        ok = !j->failed && finish(j);
+        if (!ok)
+            error_prefix(j->e, "%s: ", j->text_path);
+    }
+    become_root_again(&kept);
+    return ok;
+}
+
 bool indexed_build(const struct conf *c, struct view type, const char *path, bool aliases,
                    unsigned flags, struct error *e)
 {
     struct job j;
-    struct identity kept = {.changed = false};
-    bool ok =
-        start_job(&j, type, path, flags, e) && read_text(&j) && become_owner(&j, &kept);
+    bool ok = start_job(&j, type, path, flags, e) && build(&j, aliases);
 
     (void)c;
-    if (ok) {
-        set_paths(&j);
-        ok = begin(&j, (flags & INDEXED_INCREMENTAL) != 0);
-    }
-    if (ok) {
-        (void)text_source_read(aliases ? TEXT_ALIASES : TEXT_MAP, path, str_view(&j.text),
-                               put_entry, &j);
-        ok = !j.failed && finish(&j);
-        if (!ok)
-            error_prefix(e, "%s: ", path);
-    }
     clean_up(&j);
-    become_root_again(&kept);
+    return ok;
+}
+
+bool indexed_build_values(const struct conf *c, struct view type, const char *path,
+                          unsigned flags, indexed_value_fn *fn, void *arg,
+                          struct error *e)
+{
+    struct job j;
+    bool ok = start_job(&j, type, path, flags, e);
+
+    (void)c;
+    j.value_fn = fn;
+    j.value_arg = arg;
+    ok = ok && build(&j, false);
+    clean_up(&j);
     return ok;
 }
 

@@ -29,6 +29,13 @@
  * about lines go to the log; false with *E when no index could be made. */
 bool indexed_build(const struct conf *c, struct view type, const char *path, bool aliases,
                    unsigned flags, struct error *e) MUST_CHECK;
+/* The same for a table, with each value passed through FN before it is stored: it may put
+ * another one there (in A); false with *E: this entry is passed over with a warning. */
+typedef bool indexed_value_fn(struct view *value, struct arena *a, struct error *e,
+                              void *arg);
+bool indexed_build_values(const struct conf *c, struct view type, const char *path,
+                          unsigned flags, indexed_value_fn *fn, void *arg,
+                          struct error *e) MUST_CHECK;
 /* Take KEYS out of the index; *N_DELETED says how many were there. */
 bool indexed_delete(const struct conf *c, struct view type, const char *path,
                     const struct view *keys, size_t n, unsigned flags, size_t *n_deleted,

@@ -16,7 +16,8 @@
 enum { CONNECT_SECONDS = 10, ANSWER_SECONDS = 100 };
 
 struct session {
-    struct sql sql; /* first */
+    struct sql sql;              /* first */
+    const char *user, *password; /* NULL: what the option file says */
     const char *option_file, *option_group, *charset;
     const char *key_file, *cert_file, *ca_file, *ca_path, *ciphers;
     bool verify, needs_result;
@@ -77,8 +78,8 @@ static void *connect_mysql(struct sql *sql, const struct sql_host *host, struct 
     str_set(&text, name);
     const char *where = str_cstr(&text);
     set_options(s, db);
-    bool ok = mysql_real_connect(db, host->is_unix ? NULL : where, sql->user,
-                                 sql->password, sql->dbname, (unsigned)port,
+    bool ok = mysql_real_connect(db, host->is_unix ? NULL : where, s->user, s->password,
+                                 sql->dbname, (unsigned)port,
                                  host->is_unix ? where : NULL, CLIENT_MULTI_RESULTS);
     str_done(&text);
     if (ok)
@@ -182,6 +183,8 @@ static void *open_session(const struct client_source *source, struct error *e)
 {
     struct session *s = NEW(struct session);
 
+    s->user = or_null(source, "user");
+    s->password = or_null(source, "password");
     s->option_file = or_null(source, "option_file");
     s->option_group = client_text(source, "option_group", "client");
     s->charset = client_text(source, "charset", "utf8mb4");
