@@ -60,6 +60,7 @@ class FilterServer:
         return self
 
     def __exit__(self, *exception):
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def accept(self):

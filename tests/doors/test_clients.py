@@ -1,0 +1,182 @@
+"""Who the client is, and how much it may do: XCLIENT, XFORWARD, PROXY, rates, filters."""
+
+import socket
+import struct
+
+from harness.instance import Dialogue
+
+from .servers import FilterServer
+
+ANVIL = "anvil     unix  -       -       n       -       1       anvil\n"
+HELLO = "EHLO client.example.com"
+MAIL, RCPT = "MAIL FROM:<a@b.example>", "RCPT TO:<chris@maison.mrs>"
+BASE = dict(mydestination="$myhostname, maison.mrs", local_transport="discard",
+            local_recipient_maps="", mynetworks="192.0.2.0/24",
+            smtpd_relay_restrictions="permit_mynetworks, reject_unauth_destination")
+CONTENT = "Subject: x\r\n\r\nhello\r\n..dot\r\n."
+
+
+def send(talk, *lines):
+    """Say LINES; the last reply."""
+    for line in lines:
+        talk.say(line)
+        reply = talk.reply()
+    return reply
+
+
+def test_xclient(instance):
+    """The front end's client counts: name, address, HELO, login, and rights that follow."""
+    instance.set(**dict(BASE, smtpd_authorized_xclient_hosts="127.0.0.0/8"))
+    with instance, Dialogue(instance.address, instance.port) as talk:
+        talk.reply()
+        assert ("XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT"
+                in send(talk, HELLO))
+        assert send(talk, "XCLIENT NAME=inside.example ADDR=192.0.2.9 PORT=4711 LOGIN=me").startswith(
+            "220 gw1.maison.mrs ESMTP")
+        assert send(talk, HELLO, MAIL, "RCPT TO:<x@outside.example>") == "250 2.1.5 Ok"
+        instance.wait_log(r"client=inside.example\[192.0.2.9\], sasl_method=XCLIENT, sasl_username=me$")
+        assert send(talk, "RSET", "XCLIENT ADDR=IPv6:2001:db8::1 NAME=[UNAVAILABLE] "
+                                  "LOGIN=[UNAVAILABLE]").startswith("220 ")
+        assert send(talk, HELLO, MAIL, "RCPT TO:<x@outside.example>").startswith(
+            "554 5.7.1 <x@outside.example>: Relay access denied")
+        instance.wait_log(r"reject: RCPT from unknown\[2001:db8::1\]: 554")
+        for bad, reply in (("XCLIENT ADDR=1.2.3", "501 5.5.4 Bad ADDR syntax: 1.2.3"),
+                           ("XCLIENT FOO=x", "501 5.5.4 Bad XCLIENT attribute name: FOO"),
+                           ("XCLIENT NAME", "501 5.5.4 Error: attribute=value expected"),
+                           ("XCLIENT PORT=123456", "501 5.5.4 Bad PORT syntax: 123456"),
+                           ("XCLIENT", "501 5.5.4 Syntax: XCLIENT attribute=value..."),
+                           ("XCLIENT NAME=" + "x" * 300, "501 5.5.4 Error: attribute value too long")):
+            assert send(talk, "RSET", bad) == reply
+        assert send(talk, HELLO, MAIL, "XCLIENT ADDR=192.0.2.1") == (
+            "503 5.5.1 Error: MAIL transaction in progress")
+    instance.set(smtpd_authorized_xclient_hosts="")
+    with instance:
+        assert instance.dialogue("XCLIENT ADDR=192.0.2.1")[1] == (
+            "550 5.7.0 Error: insufficient authorization")
+
+
+def test_xforward(instance):
+    """A filter's XFORWARD is logged and kept, and changes no right."""
+    instance.set(**dict(BASE, smtpd_authorized_xforward_hosts="127.0.0.1"))
+    with instance, Dialogue(instance.address, instance.port) as talk:
+        talk.reply()
+        assert "XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT" in send(talk, HELLO)
+        assert send(talk, "XFORWARD NAME=far.example ADDR=192.0.2.9 PROTO=ESMTP HELO=far+2Dname",
+                    "XFORWARD IDENT=4F1A2B SOURCE=REMOTE PORT=[UNAVAILABLE]") == "250 2.0.0 Ok"
+        assert send(talk, "XFORWARD SOURCE=ELSEWHERE") == "501 5.5.4 Bad SOURCE syntax: ELSEWHERE"
+        assert send(talk, MAIL, "RCPT TO:<x@outside.example>").startswith("554 5.7.1")
+        assert send(talk, RCPT, "DATA", CONTENT).startswith("250 2.0.0 Ok: queued")
+        instance.wait_log(r"client=unknown\[127.0.0.1\], orig_queue_id=4F1A2B, "
+                          r"orig_client=far.example\[192.0.2.9\]$")
+        # The next message is the filter's own again.
+        assert send(talk, MAIL, RCPT) == "250 2.1.5 Ok"
+        instance.wait_log(r"client=unknown\[127.0.0.1\]$")
+
+
+def test_proxy_protocol(instance):
+    """smtpd_upstream_proxy_protocol: the load balancer's client, in both versions."""
+    instance.set(**dict(BASE, smtpd_upstream_proxy_protocol="haproxy", smtpd_upstream_proxy_timeout="2s"))
+
+    def talk_behind(header):
+        with Dialogue(instance.address, instance.port) as talk:
+            talk.raw(header)
+            talk.reply()
+            return send(talk, HELLO, MAIL, "RCPT TO:<x@outside.example>")
+
+    v2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack("!H", 12) + socket.inet_aton("198.51.100.7") +
+          socket.inet_aton("198.51.100.1") + struct.pack("!HH", 4711, 25))
+    with instance:
+        assert talk_behind(b"PROXY TCP4 192.0.2.5 198.51.100.1 4711 25\r\n") == "250 2.1.5 Ok"
+        instance.wait_log(r"connect from unknown\[192.0.2.5\]")
+        assert talk_behind(v2).startswith("554 5.7.1")
+        instance.wait_log(r"connect from unknown\[198.51.100.7\]")
+        with Dialogue(instance.address, instance.port) as talk:
+            talk.raw(b"EHLO x\r\n")
+            assert talk.reply() == ""
+        instance.wait_log("warning: unexpected protocol header from proxy")
+
+
+def test_rates(instance):
+    """Rates and concurrency per client, counted over all processes; networks as one client."""
+    instance.extra_services = ANVIL
+    instance.set(**dict(BASE, smtpd_client_connection_count_limit="2",
+                        smtpd_client_message_rate_limit="2", smtpd_client_recipient_rate_limit="3",
+                        anvil_status_update_time="2s"))
+    service = f"{instance.address}:{instance.port}"
+    with instance:
+        with Dialogue(instance.address, instance.port) as one:
+            one.reply()
+            with Dialogue(instance.address, instance.port) as two:
+                two.reply()
+                with Dialogue(instance.address, instance.port) as three:
+                    assert three.reply() == ("421 4.7.0 gw1.maison.mrs Error: too many connections "
+                                             "from 127.0.0.1")
+                    assert three.reply() == ""
+                assert send(two, HELLO, MAIL, "RSET").startswith("250")
+            assert send(one, HELLO, MAIL, RCPT, RCPT, RCPT).startswith("250")
+            assert send(one, RCPT) == "450 4.7.1 Error: too many recipients from 127.0.0.1"
+            assert send(one, "RSET", MAIL) == "450 4.7.1 Error: too much mail from 127.0.0.1"
+        for text in ("Connection concurrency limit exceeded: 3 from unknown[127.0.0.1] for service ",
+                     "Recipient address rate limit exceeded: 4 from unknown[127.0.0.1] for service ",
+                     "Message delivery request rate limit exceeded: 3 from unknown[127.0.0.1] for "
+                     "service "):
+            assert f"warning: {text}{service}" in instance.log()
+        instance.wait_log(rf"postfix/anvil\[\d+\]: statistics: max connection count 3 for "
+                          rf"\({service}:127.0.0.1\) at ")
+        instance.wait_log(r"statistics: max message rate 3/60s for")
+    instance.set(smtpd_client_connection_rate_limit="1", smtpd_client_ipv4_prefix_length="24",
+                 anvil_rate_time_unit="30s")
+    with instance:
+        # The harness has connected once already.
+        assert instance.dialogue()[0].startswith("421 4.7.0 ")
+    instance.wait_log(rf"max connection rate \d/30s for \({service}:127.0.0.0/24\)")
+    instance.set(smtpd_client_event_limit_exceptions="127.0.0.1")
+    with instance:
+        assert [instance.dialogue()[0][:3] for _ in range(3)] == ["220"] * 3
+
+
+def test_filter_in_front_of_the_queue(instance):
+    """smtpd_proxy_filter: what the filter says is what the client hears; nothing is queued."""
+    with FilterServer() as server:
+        instance.set(**dict(BASE, smtpd_proxy_filter=f"127.0.0.1:{server.port}",
+                            smtpd_proxy_ehlo="front.example"))
+        with instance:
+            replies = instance.dialogue(HELLO, MAIL + " SIZE=100", RCPT, "DATA", CONTENT, MAIL, RCPT)
+            assert replies[3] == "250 2.1.5 Ok" and replies[5] == "250 2.0.0 filtered"
+            server.refuse["RCPT"] = "550 5.1.1 no such filter user"
+            assert instance.dialogue(HELLO, MAIL, RCPT)[3] == "550 5.1.1 no such filter user"
+            server.refuse = {".": "554 5.7.1 spam", "DATA": "354 ok"}
+            assert instance.dialogue(HELLO, MAIL, RCPT, "DATA", CONTENT)[5] == "554 5.7.1 spam"
+            instance.wait_log(r"NOQUEUE: proxy-accept: END-OF-MESSAGE: 250 2.0.0 filtered; "
+                              r"from=<a@b.example> to=<chris@maison.mrs> proto=ESMTP "
+                              r"helo=<client.example.com>")
+            instance.wait_log("NOQUEUE: proxy-reject: END-OF-MESSAGE: 554 5.7.1 spam; ")
+            assert not instance.queue_ids()
+        assert server.heard[0] == "EHLO front.example"
+        assert any(line.startswith("XFORWARD NAME=[UNAVAILABLE] ADDR=127.0.0.1 PORT=")
+                   for line in server.heard)
+        assert any(line.startswith("XFORWARD PROTO=ESMTP HELO=client.example.com SOURCE=REMOTE")
+                   for line in server.heard)
+        assert f"{MAIL} SIZE=100" in server.heard and RCPT in server.heard
+        assert b"\r\nSubject: x\r\n\r\nhello\r\n.dot\r\n" in server.messages[0]
+        assert server.messages[0].startswith(b"Received: from client.example.com")
+
+
+def test_filter_with_speed_adjust(instance):
+    """smtpd_proxy_options = speed_adjust: the filter hears of a message when it is whole."""
+    with FilterServer(xforward=False) as server:
+        instance.set(**dict(BASE, smtpd_proxy_filter=f"127.0.0.1:{server.port}",
+                            smtpd_proxy_options="speed_adjust"))
+        with instance, Dialogue(instance.address, instance.port) as talk:
+            talk.reply()
+            assert send(talk, HELLO, MAIL, RCPT, "DATA").startswith("354")
+            talk.raw(b"Subject: x\r\n\r\n")
+            assert not server.heard
+            assert send(talk, "hello\r\n..dot\r\n.") == "250 2.0.0 filtered"
+            assert b"\r\nSubject: x\r\n\r\nhello\r\n.dot\r\n" in server.messages[0]
+            server.refuse["RCPT"] = "450 4.2.1 not now"
+            assert send(talk, MAIL, RCPT, "DATA", CONTENT) == "450 4.2.1 not now"
+    with instance:
+        assert instance.dialogue(HELLO, MAIL, RCPT, "DATA", CONTENT)[5] == (
+            "451 4.3.0 Error: queue file write error")
+        instance.wait_log(r"warning: connect to proxy filter 127.0.0.1:\d+: Connection refused")
