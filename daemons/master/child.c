@@ -36,7 +36,7 @@ static void place_fds(int *fds, size_t n)
 /* What the environment of a process holds: import_environment, and what the program must
  * know.  The texts live in arena A. */
 static char **make_environment(struct arena *a, const struct unit *u, size_t status_at,
-                               int log_at)
+                               size_t main_cf_at, int log_at)
 {
     enum { MOST = 64 };
     const struct conf *conf = master.setup->conf;
@@ -61,6 +61,7 @@ static char **make_environment(struct arena *a, const struct unit *u, size_t sta
         str_addf(&sockets, "%s%s", i ? " " : "", u->endpoints[i].name);
     env[n++] = arena_cstr(a, arena_printf(a, "DILIGENCE_SOCKETS=%s", str_cstr(&sockets)));
     env[n++] = arena_cstr(a, arena_printf(a, "DILIGENCE_STATUS=%zu", status_at));
+    env[n++] = arena_cstr(a, arena_printf(a, "DILIGENCE_MAIN_CF=%zu", main_cf_at));
     if (log_at >= 0)
         env[n++] = arena_cstr(a, arena_printf(a, "DILIGENCE_LOG=%d", log_at));
     if (u->session_limit)
@@ -75,17 +76,18 @@ static char **make_environment(struct arena *a, const struct unit *u, size_t sta
 __attribute__((noreturn)) static void run_program(const struct unit *u, int status)
 {
     struct arena *a = arena_new();
-    size_t n = u->n_endpoints, total = n + 1;
-    int *fds = arena_alloc_array(a, n + 2, sizeof *fds);
+    size_t n = u->n_endpoints, total = n + 2;
+    int *fds = arena_alloc_array(a, n + 3, sizeof *fds);
     sigset_t none;
 
     for (size_t i = 0; i < n; i++)
         fds[i] = u->endpoints[i].fd;
     fds[n] = status;
+    fds[n + 1] = master.setup->main_cf;
     if (master.log_fd >= 0)
         fds[total++] = master.log_fd;
-    char **env = make_environment(a, u, FIRST_FD + n,
-                                  master.log_fd >= 0 ? FIRST_FD + (int)n + 1 : -1);
+    char **env = make_environment(a, u, FIRST_FD + n, FIRST_FD + n + 1,
+                                  master.log_fd >= 0 ? FIRST_FD + (int)n + 2 : -1);
     char *path =
         arena_cstr(a, arena_printf(a, "%s/%s", master.libexec, u->program->file));
     sigemptyset(&none);

@@ -78,6 +78,7 @@ struct child {
 /* One reading of main.cf and master.cf. */
 struct setup {
     const struct conf *conf;
+    int main_cf; /* its text in memory, for all processes of this reading */
     struct instance_owner owner;
     struct list units;
 };

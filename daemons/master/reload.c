@@ -56,7 +56,7 @@ static void hand_over(struct unit *old, struct unit *fresh)
 
     LIST_FOR_EACH_SAFE (struct child, c, &old->children, link) {
         if (!(old->program->traits & OWNER) || stays) {
-            child_send(c, IPC_CHILD_RELOAD, -1);
+            child_send(c, IPC_CHILD_RELOAD, master.setup->main_cf);
         } else {
             child_send(c, IPC_CHILD_STOP, -1);
         }

@@ -9,6 +9,8 @@
 #include "master.h"
 
 #include <assert.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -230,6 +232,21 @@ static bool add_held(struct setup *s, const struct master_service *line, struct 
     return endpoints_plan(s->conf, line, program, u, e);
 }
 
+/* TEXT as a file in memory that nobody changes. */
+static int keep_text(struct view text, struct error *e)
+{
+    int fd = memfd_create("main.cf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n &&
+        fcntl(fd, F_ADD_SEALS,
+              F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+    error_set_errno(e, "4.3.0", "keep the text of main.cf");
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 struct setup *setup_load(const char *directory, struct error *e)
 {
     struct setup *s = NEW(struct setup);
@@ -239,13 +256,16 @@ struct setup *setup_load(const char *directory, struct error *e)
     bool ok = true;
 
     list_init(&s->units);
+    s->main_cf = -1;
     if (!conf_load(directory, NULL, 0, &c, e)) {
         arena_free(a);
         memory_free(s);
         return NULL;
     }
     s->conf = c;
-    ok = instance_owner(c, &s->owner, e) && master_cf_load(directory, a, &file, e);
+    s->main_cf = keep_text(conf_source(c), e);
+    ok = s->main_cf >= 0 && instance_owner(c, &s->owner, e) &&
+         master_cf_load(directory, a, &file, e);
     for (size_t i = 0; ok && i < file.n; i++)
         ok = add_unit(s, directory, &file.items[i], e);
     for (size_t i = 0; ok && i < file.n; i++)
@@ -263,6 +283,8 @@ void setup_free(struct setup *s)
         list_remove(&u->link);
         unit_unref(u);
     }
+    if (s->main_cf >= 0)
+        close(s->main_cf);
     conf_free((struct conf *)(uintptr_t)s->conf);
     memory_free(s);
 }

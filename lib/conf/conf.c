@@ -176,6 +176,7 @@ static bool load(const char *directory, struct view text, const char *const *ove
     bool ok = conf_read_text(c, text, e);
 
     c->lenient = lenient;
+    c->source = arena_dup(c->arena, text);
     for (size_t i = 0; ok && i < n; i++)
         ok = conf_read_override(c, overrides[i], e);
     if (ok) {
@@ -226,6 +227,11 @@ bool conf_load_lenient(const char *directory, const char *const *overrides, size
 const char *conf_directory(const struct conf *c)
 {
     return c->directory;
+}
+
+struct view conf_source(const struct conf *c)
+{
+    return c->source;
 }
 
 struct view conf_view(const struct conf *c, enum parameter p)

@@ -41,6 +41,8 @@ bool conf_load_lenient(const char *directory, const char *const *overrides, size
                        struct conf **out, struct error *e) MUST_CHECK;
 void conf_free(struct conf *c);
 const char *conf_directory(const struct conf *c);
+/* The text of main.cf that C is a reading of. */
+struct view conf_source(const struct conf *c);
 
 /* The expanded value.  Views and C strings live as long as C. */
 struct view conf_view(const struct conf *c, enum parameter p);

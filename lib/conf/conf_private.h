@@ -28,6 +28,7 @@ struct conf {
     struct arena *arena;
     const char *directory;
     const char *path; /* of main.cf */
+    struct view source;
     struct conf_value values[P_COUNT];
     struct hash *named; /* the user's own names, to struct conf_value */
     struct conf_entry *entries;

@@ -76,12 +76,14 @@ bool endpoint_inherit(struct arena *a, struct endpoint_inherited *out, struct er
     struct view status = take_env(a, ENDPOINT_ENV_STATUS);
     struct view log = take_env(a, ENDPOINT_ENV_LOG);
     struct view sessions = take_env(a, ENDPOINT_ENV_SESSIONS);
+    struct view main_cf = take_env(a, ENDPOINT_ENV_MAIN_CF);
     int n = 0;
 
-    *out = (struct endpoint_inherited){.status_fd = -1, .log_fd = -1};
+    *out = (struct endpoint_inherited){.status_fd = -1, .log_fd = -1, .main_cf_fd = -1};
     if (!adopt_sockets(a, sockets, out, e) ||
         !parse_fd(status, ENDPOINT_ENV_STATUS, &out->status_fd, e) ||
-        !parse_fd(log, ENDPOINT_ENV_LOG, &out->log_fd, e))
+        !parse_fd(log, ENDPOINT_ENV_LOG, &out->log_fd, e) ||
+        !parse_fd(main_cf, ENDPOINT_ENV_MAIN_CF, &out->main_cf_fd, e))
         return false;
     if (out->status_fd >= 0 && !adopt_socket(out->status_fd, SO_TYPE, SOCK_SEQPACKET)) {
         error_set(e, "4.3.5", "%s: descriptor %d is no SEQPACKET socket",

@@ -28,6 +28,7 @@ const char *endpoint_path(const char *queue_directory, const char *class,
                                                */
 #define ENDPOINT_ENV_LOG      "DILIGENCE_LOG" /* descriptor: log file */
 #define ENDPOINT_ENV_SESSIONS "DILIGENCE_SESSIONS" /* most sessions at a time */
+#define ENDPOINT_ENV_MAIN_CF  "DILIGENCE_MAIN_CF"  /* descriptor: main.cf in force */
 #define ENDPOINT_FIRST_FD     3
 #define ENDPOINT_MAX_SOCKETS  256
 
@@ -40,10 +41,11 @@ struct endpoint_inherited {
     struct endpoint_socket *sockets;
     int status_fd;     /* -1: not started by master */
     int log_fd;        /* -1: none */
+    int main_cf_fd;    /* the text of main.cf as master took it up; -1: none */
     unsigned sessions; /* 0: no limit said */
 };
 /* Read the environment and check that the descriptors are there (the sockets listening,
- * the status a socket); make them close-on-exec and take the four variables out of the
+ * the status a socket); make them close-on-exec and take these variables out of the
  * environment.  Lives in A. */
 bool endpoint_inherit(struct arena *a, struct endpoint_inherited *out,
                       struct error *e) MUST_CHECK;

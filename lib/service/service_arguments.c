@@ -1,6 +1,7 @@
 /* service_arguments - what a daemon is told at its start by master */
 #include "base/log.h"
 #include "base/memory.h"
+#include "conf/lines.h"
 #include "ipc/endpoint.h"
 #include "service/service_private.h"
 
@@ -25,6 +26,7 @@ static void take_inherited(struct service_run *r)
     s->max_sessions = in.sessions ? in.sessions : UINT_MAX;
     r->status_fd = in.status_fd;
     r->log_fd = in.log_fd;
+    r->main_cf_fd = in.main_cf_fd;
 }
 
 static void take_standalone_socket(struct service *s)
@@ -124,9 +126,34 @@ void service_arguments_take(struct service_run *r, int argc, char **argv)
         take_standalone_socket(s);
 }
 
+/* The text that master passed on.  Others hold the same descriptor: its offset stays. */
+static bool read_text(int fd, struct str *out, struct error *e)
+{
+    enum { CHUNK = 16384 };
+    ssize_t n;
+
+    do {
+        char *room = str_reserve(out, CHUNK);
+        n = room ? pread(fd, room, CHUNK, (off_t)out->n) : -1;
+        if (n > 0)
+            out->n += (size_t)n;
+    } while (n > 0);
+    if (n < 0)
+        error_set_errno(e, "4.3.5", "read main.cf from master");
+    return n == 0;
+}
+
 bool service_conf_load(const struct service_run *r, struct conf **out, struct error *e)
 {
     const struct service_arguments *a = &r->arguments;
+    struct str text = STR_INIT(LINES_FILE_MAX);
 
-    return conf_load(a->directory, a->overrides, a->n_overrides, out, e);
+    if (r->main_cf_fd < 0)
+        return conf_load(a->directory, a->overrides, a->n_overrides, out, e);
+    *out = NULL;
+    bool ok = read_text(r->main_cf_fd, &text, e) &&
+              conf_load_text(a->directory, str_view(&text), a->overrides, a->n_overrides,
+                             out, e);
+    str_done(&text);
+    return ok;
 }

@@ -32,6 +32,7 @@ struct service_run {
     struct arena *arena; /* lives as long as the process */
     int status_fd;       /* from master, until the loop has it; -1 none */
     int log_fd;          /* from master; -1 none */
+    int main_cf_fd; /* the text of main.cf in force, from master; -1: read the file */
     bool is_stopping;
     int exit_status;
 };
@@ -42,7 +43,9 @@ extern struct service_run service_self;
 /* Fill in arguments, sockets, status and log from argv and environment; ends the process
  * when they are not usable. */
 void service_arguments_take(struct service_run *r, int argc, char **argv);
-/* Read the configuration with the overrides of this service. */
+/* Read the configuration with the overrides of this service: main.cf as master took it up
+ * (docs/decisions/0007-last-good-configuration.md), the file itself when started by hand.
+ */
 bool service_conf_load(const struct service_run *r, struct conf **out,
                        struct error *e) MUST_CHECK;
 /* Run until the process shall end; the exit status. */

@@ -210,6 +210,18 @@ static void keep_old_conf(struct service_run *r, const struct conf *c)
     list_append(&r->old_confs, &fresh->link);
 }
 
+/* The text of main.cf that master has taken up comes with its order. */
+static void take_main_cf(struct service_run *r, struct ipc_message *m)
+{
+    int fd = ipc_take_fd(m, 0);
+
+    if (fd < 0)
+        return;
+    if (r->main_cf_fd >= 0)
+        close(r->main_cf_fd);
+    r->main_cf_fd = fd;
+}
+
 /* The configuration changed: take it over, or make room for a process that has it. */
 static void take_reload(struct service_run *r)
 {
@@ -239,6 +251,7 @@ static void take_order(struct service_run *r, struct ipc_message *m)
 {
     switch ((int)ipc_message_type(m)) {
     case IPC_CHILD_RELOAD:
+        take_main_cf(r, m);
         take_reload(r);
         break;
     case IPC_CHILD_STOP:
