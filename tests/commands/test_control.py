@@ -147,12 +147,54 @@ def test_maillog_file_must_have_an_allowed_prefix(instance):
     assert done.returncode == 1 and "maillog_file_prefixes" in done.stderr
 
 
-def test_logrotate(instance):
-    instance.set(maillog_file_compressor="gzip").start()
+def test_S163_logrotate(instance):
+    """maillog_file_compressor and maillog_file_rotate_suffix do what they say."""
+    instance.set(maillog_file_compressor="gzip", maillog_file_rotate_suffix="%Y-of-mail").start()
     assert control(instance, "logrotate").returncode == 0
-    assert list(instance.directory.glob("maillog.*.gz"))
+    assert list(instance.directory.glob("maillog.20*-of-mail.gz"))
     instance.dialogue("QUIT")
     assert instance.wait_log("disconnect from")
+
+
+@pytest.mark.parametrize("parameters, words", [
+    ({"maillog_file_compressor": ""}, "empty 'maillog_file_compressor' parameter value - logfile rotation failed"),
+    ({"maillog_file": ""}, "empty 'maillog_file' parameter value - logfile rotation failed"),
+    ({"maillog_file_rotate_suffix": ""}, "empty 'maillog_file_rotate_suffix' parameter value"),
+    ({"maillog_file": "/dev/stdout", "maillog_file_prefixes": "/dev/stdout"}, "not rotating '/dev/stdout'"),
+])
+def test_logrotate_refuses(instance, parameters, words):
+    instance.set(**parameters).write()
+    done = control(instance, "logrotate")
+    assert done.returncode == 1 and words in done.stderr + done.stdout
+
+
+def test_set_permissions_and_upgrade_take_settings(instance):
+    instance.write()
+    done = instance.run("diligence", "set-permissions", "maximal_queue_lifetime=3d", config_first=True)
+    assert done.returncode == 0
+    assert instance.run("postconf", "-h", "maximal_queue_lifetime").stdout == "3d\n"
+    done = instance.run("diligence", "upgrade-configuration", config_first=True)
+    assert "nothing to upgrade" in done.stderr and (instance.queue / "maildrop").is_dir()
+    assert instance.run("diligence", "set-permissions", "nonsense", config_first=True, check=False).returncode == 1
+
+
+def test_words_of_other_releases(instance):
+    instance.write()
+    done = instance.run("diligence", "non-bdb", "status", config_first=True)
+    assert "LMDB" in done.stdout
+    assert instance.run("diligence", "non-bdb", "enable-redirect", config_first=True).returncode == 0
+    for words in (("non-bdb", "disable"), ("non-bdb",), ("tls",), ("tls", "enable-client")):
+        assert instance.run("diligence", *words, config_first=True, check=False).returncode == 1, words
+
+
+def test_several_instances_are_the_managers_matter(instance, tmp_path):
+    """multi_instance_wrapper runs only when no instance is named."""
+    manager = tmp_path / "manager"
+    manager.write_text("#!/bin/sh\necho managed: $*\n")
+    manager.chmod(0o755)
+    instance.set(multi_instance_directories="/nowhere", multi_instance_wrapper=f"{manager} -p").write()
+    done = control(instance, "status")
+    assert "managed" not in done.stdout and "not running" in done.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="as root only")

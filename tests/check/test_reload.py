@@ -1,0 +1,133 @@
+"""Reload keeps what works, and rollback goes back to it (S139, S161, S162)."""
+
+import os
+import time
+
+import pytest
+
+
+@pytest.fixture
+def running(instance):
+    instance.set(alias_maps="texthash:" + str(instance.directory / "etc" / "aliases.local"))
+    instance.file("aliases.local", "postmaster: root\n")
+    return instance.start()
+
+
+def word(instance, *words):
+    return instance.run("diligence", *words, config_first=True, check=False)
+
+
+def edit(instance, text):
+    """Append TEXT to main.cf, as a postmaster with an editor does."""
+    with open(instance.config / "main.cf", "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def greeting(instance):
+    return instance.dialogue()[0]
+
+
+def wait_greeting(instance, text):
+    end = time.monotonic() + 10
+    while text not in greeting(instance):
+        assert time.monotonic() < end, greeting(instance)
+        time.sleep(0.02)
+
+
+def test_S162_reload_with_a_slip_changes_nothing(running):
+    edit(running, "smtpd_banner = $myhostname ESMTP new\nthis line is broken\n")
+    done = word(running, "reload")
+    assert done.returncode == 1
+    assert "main.cf:" in done.stderr and "missing '=' after attribute name" in done.stderr
+    assert "error: reload refused, 1 error: nothing has changed" in done.stderr
+    assert "ESMTP Postfix" in greeting(running)
+    assert not running.log_lines("reload -- version|refreshing")
+    # The words that help out of it still work.
+    assert word(running, "status").returncode == 0
+    assert word(running, "check").returncode == 1
+    assert word(running, "rollback").returncode == 0
+    assert "broken" not in (running.config / "main.cf").read_text()
+    running.wait_log("reload -- version")
+    assert "this line is broken" in (running.directory / "data" / "configurations" / "undone" / "main.cf").read_text()
+
+
+@pytest.mark.parametrize("text, words", [
+    ("maximal_queue_lifetime = soon\n", "maximal_queue_lifetime"),
+    ("smtpd_relay_restrictions = permit\n", "open relay"),
+    ("smtpd_helo_restrictions = reject_invalid_hlo\n", "unknown restriction"),
+])
+def test_reload_refuses_what_programs_would_not_start_with(running, text, words):
+    edit(running, text)
+    done = word(running, "reload")
+    assert done.returncode == 1 and words in done.stderr and "reload refused" in done.stderr
+    assert "220" in greeting(running)
+
+
+def test_T4_S161_reload_refuses_a_missing_table_and_names_the_near_one(running):
+    running.file("header_checks", "/^X-Odd:/ IGNORE\n")
+    edit(running, f"header_checks = regexp:{running.config}/headers_checks\n")
+    done = word(running, "reload")
+    assert done.returncode == 1
+    assert f"there is a file {running.config}/header_checks, is that the one?" in done.stderr
+    word(running, "rollback")
+    edit(running, f"header_checks = regexp:{running.config}/header_checks\n")
+    assert word(running, "reload").returncode == 0
+
+
+def test_table_that_was_missing_all_along_does_not_stop_a_reload(instance):
+    instance.set(transport_maps=f"hash:{instance.config}/nowhere").start()
+    edit(instance, "smtpd_banner = $myhostname ESMTP new\n")
+    assert word(instance, "reload").returncode == 0
+    wait_greeting(instance, "ESMTP new")
+
+
+def test_S139_rollback_goes_back_step_by_step(running):
+    for step in ("one", "two"):
+        edit(running, f"smtpd_banner = $myhostname ESMTP {step}\n")
+        assert word(running, "reload").returncode == 0
+        wait_greeting(running, f"ESMTP {step}")
+    lines = word(running, "rollback", "--list").stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("3  ") and lines[0].endswith("as it is now")
+    assert lines[2].startswith("1  ") and lines[2].endswith("main.cf differs")
+    assert word(running, "rollback").returncode == 0
+    wait_greeting(running, "ESMTP one")
+    assert word(running, "rollback").returncode == 0
+    wait_greeting(running, "ESMTP Postfix")
+    done = word(running, "rollback")
+    assert done.returncode == 1 and "no earlier configuration is kept" in done.stderr
+
+
+def test_rollback_to_a_number_and_master_cf(running):
+    first = (running.config / "master.cf").read_text()
+    with open(running.config / "master.cf", "a", encoding="utf-8") as file:
+        file.write("slow unix - - n - 1 smtp\n")
+    os.chmod(running.config / "master.cf", 0o640)
+    assert word(running, "reload").returncode == 0
+    assert word(running, "rollback", "--list").stdout.splitlines()[1].endswith("master.cf differs")
+    assert word(running, "rollback", "7").returncode == 1
+    assert word(running, "rollback", "nonsense").returncode == 1
+    assert word(running, "rollback", "1").returncode == 0
+    assert (running.config / "master.cf").read_text() == first
+    assert (running.config / "master.cf").stat().st_mode & 0o777 == 0o640
+
+
+def test_history_is_bounded(running):
+    for number in range(12):
+        edit(running, f"# change {number}\n")
+        assert word(running, "reload").returncode == 0
+    lines = word(running, "rollback", "--list").stdout.splitlines()
+    assert len(lines) == 10 and lines[0].startswith("13  ") and lines[-1].startswith("4  ")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="as root only")
+def test_history_that_belongs_to_the_mail_owner_is_not_used(running):
+    """Whoever has mail_owner's rights must not choose what root puts into main.cf."""
+    kept = running.directory / "data" / "configurations"
+    assert kept.stat().st_uid == 0 and kept.stat().st_mode & 0o777 == 0o700
+    edit(running, "# change\n")
+    os.chown(kept, 65534, 65534)
+    done = word(running, "rollback")
+    assert done.returncode == 1 and "no earlier configuration" in done.stderr
+    done = word(running, "reload")
+    assert done.returncode == 0 and "belongs to somebody else" in done.stderr
