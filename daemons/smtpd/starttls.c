@@ -5,6 +5,7 @@
  * way can put words into its mouth.
  */
 #include "base/log.h"
+#include "limits.h"
 #include "session.h"
 #include "setup.h"
 #include "transaction.h"
@@ -129,6 +130,8 @@ bool session_start_tls(struct session *s)
     forget_the_past(s);
     tell_policy(s);
     check_certificate(s);
+    if (!s->tls.resumed && !limits_allow(s, ANVIL_NEW_TLS))
+        s->closing = true;
     return true;
 }
 
@@ -161,6 +164,8 @@ bool verb_starttls(struct session *s, const struct command *c)
                           "454 4.7.0 TLS not available due to local problem");
         return false;
     }
+    if (!limits_allow(s, ANVIL_NEW_TLS_REPORT))
+        return false;
     reply(s, "220 2.0.0 Ready to start TLS");
     enum stream_result sent = stream_flush(s->stream);
     if (sent == STREAM_OK && session_start_tls(s))
