@@ -127,6 +127,17 @@ static void refresh(struct table *t)
     try_open(t);
 }
 
+/* A daemon that shall not start with a table that cannot be opened ends here.  One that
+ * fails later is an error at each look-up, and no more. */
+static void end_when_fatal(const struct table *t)
+{
+    bool is_daemon = conf_is_set(t->conf, P_service_name);
+
+    if (!t->is_open && is_daemon &&
+        conf_bool(t->conf, P_daemon_table_open_error_is_fatal))
+        log_fatal("%s: %s", t->spec, t->error.text);
+}
+
 static struct table *table_new(const struct conf *c, struct view spec, unsigned flags,
                                int nesting)
 {
@@ -155,6 +166,7 @@ static struct table *table_new(const struct conf *c, struct view spec, unsigned 
         log_warning("%s: %s", t->spec, t->error.text);
     else
         try_open(t);
+    end_when_fatal(t);
     t->next_check = clock_mono() + CLOCK_SECOND;
     return t;
 }

@@ -2,8 +2,8 @@
  *
  * All five are LMDB files, FILE.lmdb for lmdb: and FILE.db for the others.  Nobody writes
  * into such a file: postmap makes a new one and renames it, so readers need no locks and
- * see a table whole.  A FILE.db of Berkeley DB is not read; the text FILE is, with one
- * log line. docs/decisions/0006-tables.md.
+ * see a table whole.  A FILE.db of Berkeley DB is read into memory, with one log line.
+ * docs/decisions/0006-tables.md.
  */
 #include "base/log.h"
 #include "base/memory.h"
@@ -14,7 +14,7 @@
 #include <lmdb.h>
 
 struct lmdb_state {
-    struct memory_table *text; /* in place of an index; else NULL */
+    struct memory_table *text; /* a Berkeley DB file, or text; else NULL */
     MDB_env *env;
     MDB_txn *txn; /* read-only; renewed for each look-up */
     MDB_dbi dbi;
@@ -80,13 +80,31 @@ static bool is_alias_table(const struct table *t)
     return false;
 }
 
-static bool open_text(struct table *t, struct lmdb_state *s, const char *index,
-                      const char *text, struct error *e)
+static void add_entry(struct view key, struct view value, void *arg)
+{
+    (void)memory_table_add(arg, key, value, false);
+}
+
+/* The entries of INDEX as Berkeley DB left it.  Where it cannot be read, the TEXT beside
+ * it. */
+static bool open_berkeley(struct table *t, struct lmdb_state *s, const char *index,
+                          const char *text, struct error *e)
 {
     enum text_form form = is_alias_table(t) ? TEXT_ALIASES : TEXT_MAP;
+    const char *command = form == TEXT_ALIASES ? "newaliases" : "postmap";
+    struct error why = ERROR_INIT;
 
-    log_info("%s is a Berkeley DB file: reading %s (make the index new with %s)", index,
-             text, form == TEXT_ALIASES ? "newaliases" : "postmap");
+    s->text = memory_table_new();
+    if (berkeley_read(index, add_entry, s->text, &why)) {
+        log_info("%s is a Berkeley DB file of %zu entries: reading it as it is (make it "
+                 "new with %s)",
+                 index, memory_table_count(s->text), command);
+        warn_when_stale(index, text);
+        return true;
+    }
+    log_warning("%s is a Berkeley DB file, %s: reading %s (make the index new with %s)",
+                index, why.text, text, command);
+    memory_table_free(s->text);
     table_watch(t, text);
     s->text = memory_table_load(text, form, (t->flags & TABLE_FOLD) != 0, e);
     return s->text != NULL;
@@ -102,7 +120,7 @@ static bool open_with(struct table *t, const char *suffix, struct error *e)
     t->state = s;
     table_watch(t, index);
     if (berkeley_is_file(index)) {
-        ok = open_text(t, s, index, text, e);
+        ok = open_berkeley(t, s, index, text, e);
     } else {
         ok = open_env(s, index, e);
         if (ok)
