@@ -1,0 +1,26 @@
+/* auth_private - the kinds of servers behind auth.h */
+#ifndef AUTH_AUTH_PRIVATE_H
+#define AUTH_AUTH_PRIVATE_H
+
+#include "auth/auth.h"
+#include "base/str.h"
+
+/* Most bytes of names that a server can offer. */
+#define AUTH_NAMES_MAX ((size_t)1024)
+
+struct auth_type {
+    struct view name;
+    /* All mechanisms that the server has, apart by spaces.  May suspend. */
+    bool (*names)(const struct auth_login *l, struct arena *a, struct view *names,
+                  struct error *e);
+    /* May suspend. */
+    enum sasl_outcome (*login)(struct auth_login *l, struct view mechanism);
+};
+
+extern const struct auth_type auth_builtin, auth_dovecot, auth_saslauthd, auth_cyrus;
+
+/* saslauthd at SOCKET; for both types that use it. */
+enum sasl_outcome saslauthd_login(struct auth_login *l, struct view mechanism,
+                                  struct view socket);
+
+#endif
