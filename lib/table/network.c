@@ -4,7 +4,7 @@
  * Daemons send the question to proxymap; their sandbox and their fibers could not bear
  * the libraries.  proxymap asks in a worker thread, with as many sessions a table as
  * there are questions at a time.  A command asks where it stands.
- * docs/decisions/0015-network-tables.md.  May suspend.
+ * docs/decisions/0008-network-tables.md.  May suspend.
  */
 #include "table/network.h"
 
