@@ -171,6 +171,10 @@ bool tls_keys_load_chains(SSL_CTX *ctx, const struct conf *c, struct view list,
     good = good && use(&s, e);
     forget(&s);
     *n = s.n;
+    if (good && s.n == 0) {
+        error_set(e, "4.3.5", "error loading private keys and certificates: none found");
+        good = false;
+    }
     return good;
 }
 
