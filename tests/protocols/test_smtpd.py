@@ -1,11 +1,15 @@
 """The SMTP server as its clients see it (group B of the rows, S203, S205)."""
 
+import os
 import re
+import resource
+import signal
 import socket
 import time
 
 import pytest
 
+from crash.ledger import children
 from harness.instance import Dialogue, wait_until
 
 HELLO = "EHLO client.example.com"
@@ -262,15 +266,24 @@ def test_reload_drops_no_session(server):
             assert talk.reply()[:3] == code
 
 
+def only_one(instance, program):
+    """Let one process of PROGRAM do all the work; the others stand still until the returned call."""
+    others = wait_until(lambda: children(instance).get(program), f"{program} to start")[1:]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    return lambda: [os.kill(pid, signal.SIGCONT) for pid in others]
+
+
 def test_many_idle_sessions(server):
-    """10,000 idle sessions in one process still leave room for work."""
-    import resource
+    """10,000 idle sessions in one process still leave room for work; bench/smtp.py measures their memory."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(10000, hard - 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    server.set(sessions_per_process=count + 100, smtpd_client_connection_count_limit="0")
     idle = []
     try:
         with server:
+            go_on = only_one(server, "smtpd")
             for _ in range(count):
                 s = socket.create_connection((server.address, server.port), timeout=30)
                 idle.append(s)
@@ -278,6 +291,9 @@ def test_many_idle_sessions(server):
                 s.settimeout(30)
                 assert s.recv(3) == b"220"
             assert server.send("a@b.example", "chris@maison.mrs")
+            go_on()
+            pids = re.findall(r"smtpd\[(\d+)\]: connect from", server.log())[1:]
+            assert len(pids) > count and len(set(pids[-count:])) == 1
             for s in idle:
                 s.close()
     finally:
