@@ -129,6 +129,7 @@ static enum access_says run_stage(struct access_run *run, enum access_stage stag
 {
     run->stage = run->about = stage;
     run->warn_depth = 0;
+    run->memory->defer_if_reject = false; /* counts within its list only */
     return access_run_list(run, &run->access->stages[stage]);
 }
 
@@ -146,6 +147,28 @@ void access_evaluate(struct access *a, enum access_stage stage,
     (void)force_deferral(&run, run_stage(&run, stage));
 }
 
+/* smtpd_reject_unlisted_sender, in the stage of the sender. */
+static enum access_says check_listed_sender(struct access_run *run)
+{
+    run->stage = run->about = ACCESS_SENDER;
+    run->warn_depth = 0;
+    if (!conf_bool(run->access->conf, P_smtpd_reject_unlisted_sender))
+        return SAYS_DUNNO;
+    return ask_reject_unlisted_sender(run, NULL);
+}
+
+/* Is a recipient refused that nobody lists?  Not behind a filter that has asked already.
+ */
+static bool wants_listed_recipient(const struct conf *c)
+{
+    struct view rest = conf_view(c, P_receive_override_options), word;
+    while (view_token(&rest, VIEW(", \t\r\n"), &word)) {
+        if (view_eq(word, VIEW("no_unknown_recipient_checks")))
+            return false;
+    }
+    return conf_bool(c, P_smtpd_reject_unlisted_recipient);
+}
+
 void access_evaluate_sender(struct access *a, const struct access_subject *subject,
                             struct arena *arena, struct access_outcome *out)
 {
@@ -156,12 +179,11 @@ void access_evaluate_sender(struct access *a, const struct access_subject *subje
                              .arena = arena,
                              .memory = &memory,
                              .outcome = out};
-    enum access_says says = SAYS_DUNNO;
-    if (!conf_bool(a->conf, P_smtpd_delay_reject))
-        says = run_stage(&run, ACCESS_SENDER);
-    run.stage = ACCESS_SENDER;
-    if (says != SAYS_REFUSE && conf_bool(a->conf, P_smtpd_reject_unlisted_sender))
-        says = ask_reject_unlisted_sender(&run, NULL);
+    if (conf_bool(a->conf, P_smtpd_delay_reject))
+        return; /* all of it at RCPT */
+    enum access_says says = run_stage(&run, ACCESS_SENDER);
+    if (says != SAYS_REFUSE)
+        says = check_listed_sender(&run);
     (void)force_deferral(&run, says);
 }
 
@@ -179,7 +201,8 @@ void access_evaluate_recipient(struct access *a, const struct access_subject *su
     static const enum access_stage delayed[] = {ACCESS_CLIENT, ACCESS_HELO,
                                                 ACCESS_SENDER};
     for (size_t i = 0; i < 3 && conf_bool(a->conf, P_smtpd_delay_reject); i++) {
-        if (run_stage(&run, delayed[i]) == SAYS_REFUSE)
+        if (run_stage(&run, delayed[i]) == SAYS_REFUSE ||
+            (delayed[i] == ACCESS_SENDER && check_listed_sender(&run) == SAYS_REFUSE))
             return;
     }
     bool relay_first = conf_bool(a->conf, P_smtpd_relay_before_recipient_restrictions);
@@ -193,6 +216,6 @@ void access_evaluate_recipient(struct access *a, const struct access_subject *su
     run.warn_depth = 0;
     if (force_deferral(&run, SAYS_DUNNO) == SAYS_REFUSE)
         return;
-    if (conf_bool(a->conf, P_smtpd_reject_unlisted_recipient))
+    if (wants_listed_recipient(a->conf))
         (void)ask_reject_unlisted_recipient(&run, NULL);
 }

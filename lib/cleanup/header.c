@@ -165,6 +165,8 @@ void header_event(void *context, enum mime_class class, const struct header_type
             c->hops++;
         detect_utf8(c, text);
     }
+    if (class == MIME_PRIMARY && type->id == HEADER_CONTENT_TYPE)
+        mark_seen(c, type->id); /* there may be headers in the body */
     if (type->flags & HEADER_IS_MIME)
         class = MIME_MULTIPART;
     if (is_dropped_by_check(c, class, &h))
