@@ -3,7 +3,7 @@
 
 Usage: demo.py STAGE [--once]
 
-Makes an instance below build/demo (below /tmp when build/ may not be entered by its user) and starts it as an
+Makes an instance beside STAGE (below /tmp, and gone at the end, when its user may not enter there) and starts it as an
 ordinary user. Three messages travel through it: one over SMTP, one from a program to a list (a local mailbox
 and another host), one that the other host refuses and that comes back. Of each it shows what every program logged and
 what that means, and then the mailbox. The log stays in view until Ctrl-C; with --once all stops at once.
@@ -135,6 +135,7 @@ class Demo:
         self.place = self.stage.parent / "demo"
         self.user = pwd.getpwuid(os.getuid())
         self.prefix = []
+        self.is_copy = False
         self.told = set()  # what was explained already
         if os.getuid() == 0:
             self.become_nobody()
@@ -150,10 +151,9 @@ class Demo:
         program = self.stage / "bin" / "diligence"
         if subprocess.run(self.prefix + ["test", "-x", program], check=False).returncode != 0:
             # Our own directories are closed to others: work with a copy of the programs.
-            self.place = pathlib.Path(tempfile.gettempdir()) / "diligence-demo"
-            self.stop_earlier()
-            shutil.rmtree(self.place, ignore_errors=True)
-            self.place.mkdir(mode=0o755)
+            self.place = pathlib.Path(tempfile.mkdtemp(prefix="diligence-demo."))
+            self.place.chmod(0o755)
+            self.is_copy = True
             shutil.copytree(self.stage, self.place / "stage", symlinks=True)
             self.stage = self.place / "stage"
 
@@ -169,13 +169,15 @@ class Demo:
             sys.exit(f"demo: {name} failed ({done.returncode}):\n{done.stderr}{self.read_log()[-3000:]}")
         return done.stdout
 
-    def stop_earlier(self):
-        """End what an earlier demo left running."""
+    def stop(self):
+        """End the instance, or what an earlier demo left running; a copy of the programs goes."""
         if (self.place / "etc" / "main.cf").exists():
             subprocess.run(self.command("diligence", "stop"), check=False, capture_output=True)
+        if self.is_copy and self.config.exists():
+            shutil.rmtree(self.place)
 
     def create(self):
-        self.stop_earlier()
+        self.stop()
         self.elsewhere = FakeHost("mx.ailleurs.test", "127.0.0.1", free_port()).start()
         self.elsewhere.on("RCPT", lambda session, line: f"550 5.1.1 <{NOBODY}>: no such user here"
                           if NOBODY in line else None)
@@ -328,7 +330,7 @@ def main():
     except KeyboardInterrupt:
         say()
     finally:
-        demo.stop_earlier()
+        demo.stop()
     say("Stopped.")
 
 
