@@ -3,20 +3,18 @@
 #include "base/log.h"
 #include "tls/private.h"
 
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
-/* "P-256" for prime256v1, else OpenSSL's short name. */
+/* "prime256v1": OpenSSL's short name. */
 static struct view curve_of(EVP_PKEY *key, struct arena *a)
 {
     char name[64];
     size_t n = 0;
     if (EVP_PKEY_get_group_name(key, name, sizeof name, &n) != 1)
         return VIEW_NONE;
-    const char *nist = EC_curve_nid2nist(OBJ_txt2nid(name));
-    return arena_dup(a, view_of(nist ? nist : name));
+    return arena_dup(a, view_of(name));
 }
 
 /* How the keys of the exchange were made.  TLSv1.3 has that apart from the cipher. */
@@ -80,6 +78,37 @@ static void collect_signatures(SSL *ssl, struct arena *a, struct tls_facts *f)
         collect_signature(X509_get0_pubkey(peer), digest, a, theirs);
 }
 
+/* The digest of the server's certificate that its own signature is made with; MD5 and
+ * SHA-1 count as SHA-256 (RFC 5929 4.1). */
+static struct view end_point(SSL *ssl, struct arena *a)
+{
+    unsigned char value[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    int nid = NID_undef;
+    X509 *x =
+        SSL_is_server(ssl) ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
+    if (!x || OBJ_find_sigid_algs(X509_get_signature_nid(x), &nid, NULL) != 1)
+        return VIEW_NONE;
+    const EVP_MD *digest = nid == NID_md5 || nid == NID_sha1 || nid == NID_undef
+                               ? EVP_sha256()
+                               : EVP_get_digestbynid(nid);
+    if (!digest || X509_digest(x, digest, value, &n) != 1)
+        return VIEW_NONE;
+    return arena_dup(a, (struct view){(char *)value, n});
+}
+
+/* RFC 9266: only where the session's keys depend on the whole handshake. */
+static struct view exporter(SSL *ssl, struct arena *a)
+{
+    static const struct view label = VIEW("EXPORTER-Channel-Binding");
+    unsigned char value[32];
+    if (SSL_version(ssl) < TLS1_3_VERSION ||
+        SSL_export_keying_material(ssl, value, sizeof value, label.p, label.n, NULL, 0,
+                                   0) != 1)
+        return VIEW_NONE;
+    return arena_dup(a, (struct view){(char *)value, sizeof value});
+}
+
 void tls_collect(SSL *ssl, const EVP_MD *digest, struct view peer, struct arena *a,
                  struct tls_facts *f)
 {
@@ -94,6 +123,8 @@ void tls_collect(SSL *ssl, const EVP_MD *digest, struct view peer, struct arena 
         if (!f->resumed)
             collect_signatures(ssl, a, f);
     }
+    f->exporter = exporter(ssl, a);
+    f->end_point = end_point(ssl, a);
     f->peer = x ? TLS_PEER_UNTRUSTED : TLS_PEER_ANONYMOUS;
     if (x) {
         f->subject = tls_certificate_subject(x, peer, a);

@@ -92,7 +92,7 @@ def test_starttls_protects_a_session_s036(world):
         client.sendmail("me@x.example", ["root@gw1.maison.mrs"], "Subject: one\n\nx\n")
     received = delivered(world)
     assert "(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\n" in received
-    assert "server-signature ECDSA (P-256) server-digest SHA256)\n" in received
+    assert "server-signature ECDSA (prime256v1) server-digest SHA256)\n" in received
     assert "\t(No client certificate requested)\n" in received
     assert "with ESMTPS id" in received
     assert "Anonymous TLS connection established from unknown[127.0.0.1]: TLSv1.3" \
