@@ -313,6 +313,14 @@ bool table_walk(struct table *t, table_entry_fn *fn, void *arg, struct error *e)
     return t->type->walk(t, fn, arg, e);
 }
 
+void table_warn_when_stale(const char *index, const char *text)
+{
+    struct stat a, b;
+
+    if (stat(index, &a) == 0 && stat(text, &b) == 0 && b.st_mtime > a.st_mtime)
+        log_warning("database %s is older than source file %s", index, text);
+}
+
 bool table_inline_body(struct view name, struct view *body)
 {
     name = view_trim_space(name);

@@ -66,6 +66,8 @@ void table_watch(struct table *t, const char *path);
 /* NAME as a path: relative ones count from the configuration directory.  SUFFIX is put
  * behind.  The caller frees it. */
 char *table_path(const struct conf *c, struct view name, const char *suffix);
+/* One line in the log when file TEXT is newer than the INDEX made of it. */
+void table_warn_when_stale(const char *index, const char *text);
 /* Elements of "{ {a}, {b} }": the text inside the outer braces; false when there are
  * none. */
 bool table_inline_body(struct view name, struct view *body);

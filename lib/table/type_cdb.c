@@ -40,6 +40,7 @@ static bool open_file(struct cdb_state *s, const char *path, struct error *e)
 static bool open_cdb(struct table *t, struct error *e)
 {
     char *path = table_path(t->conf, t->name, ".cdb");
+    char *text = table_path(t->conf, t->name, "");
     struct cdb_state *s = NEW(struct cdb_state);
     bool ok;
 
@@ -49,7 +50,10 @@ static bool open_cdb(struct table *t, struct error *e)
         t->state = s;
     else
         memory_free(s);
+    if (ok)
+        table_warn_when_stale(path, text);
     memory_free(path);
+    memory_free(text);
     return ok;
 }
 

@@ -57,15 +57,6 @@ static bool open_env(struct lmdb_state *s, const char *path, struct error *e)
     return true;
 }
 
-/* One line when the text is newer than the index. */
-static void warn_when_stale(const char *index, const char *text)
-{
-    struct stat a, b;
-
-    if (stat(index, &a) == 0 && stat(text, &b) == 0 && b.st_mtime > a.st_mtime)
-        log_warning("database %s is older than source file %s", index, text);
-}
-
 /* Is T named among the alias tables?  Their text has a form of its own. */
 static bool is_alias_table(const struct table *t)
 {
@@ -99,7 +90,7 @@ static bool open_berkeley(struct table *t, struct lmdb_state *s, const char *ind
         log_info("%s is a Berkeley DB file of %zu entries: reading it as it is (make it "
                  "new with %s)",
                  index, memory_table_count(s->text), command);
-        warn_when_stale(index, text);
+        table_warn_when_stale(index, text);
         return true;
     }
     log_warning("%s is a Berkeley DB file, %s: reading %s (make the index new with %s)",
@@ -124,7 +115,7 @@ static bool open_with(struct table *t, const char *suffix, struct error *e)
     } else {
         ok = open_env(s, index, e);
         if (ok)
-            warn_when_stale(index, text);
+            table_warn_when_stale(index, text);
     }
     if (!ok) {
         close_lmdb(t);
