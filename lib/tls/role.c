@@ -4,43 +4,116 @@
 #include "base/log.h"
 #include "base/number.h"
 
-#define ROLE(name)                                                                       \
-    .prefix = #name, .chain_files = P_##name##_chain_files,                              \
-    .cert_file = P_##name##_cert_file, .key_file = P_##name##_key_file,                  \
-    .dcert_file = P_##name##_dcert_file, .dkey_file = P_##name##_dkey_file,              \
-    .eccert_file = P_##name##_eccert_file, .eckey_file = P_##name##_eckey_file,          \
-    .ca_file = P_##name##_CAfile, .ca_path = P_##name##_CApath,                          \
-    .protocols = P_##name##_protocols,                                                   \
-    .mandatory_protocols = P_##name##_mandatory_protocols,                               \
-    .ciphers = P_##name##_ciphers, .mandatory_ciphers = P_##name##_mandatory_ciphers,    \
-    .exclude = P_##name##_exclude_ciphers,                                               \
-    .mandatory_exclude = P_##name##_mandatory_exclude_ciphers,                           \
-    .fingerprint_digest = P_##name##_fingerprint_digest,                                 \
-    .session_cache = P_##name##_session_cache_database,                                  \
-    .session_timeout = P_##name##_session_cache_timeout,                                 \
-    .loglevel = P_##name##_loglevel, .loglevel_maps = P_##name##_loglevel_maps
+/* tools/parameters finds the names by the form of these macros. */
+#define SERVER(field, name) .field = P_smtpd_##name
+#define SMTP(field, name)   .field = P_smtp_##name
+#define LMTP(field, name)   .field = P_lmtp_##name
 
 const struct tls_role tls_role_server = {
-    ROLE(smtpd_tls), .verify_depth = P_smtpd_tls_ccert_verifydepth, .is_server = true};
-const struct tls_role tls_role_smtp = {ROLE(smtp_tls),
-                                       .verify_depth = P_smtp_tls_scert_verifydepth};
-const struct tls_role tls_role_lmtp = {ROLE(lmtp_tls),
-                                       .verify_depth = P_lmtp_tls_scert_verifydepth};
+    .prefix = "smtpd_tls",
+    .is_server = true,
+    SERVER(chain_files, tls_chain_files),
+    SERVER(cert_file, tls_cert_file),
+    SERVER(key_file, tls_key_file),
+    SERVER(dcert_file, tls_dcert_file),
+    SERVER(dkey_file, tls_dkey_file),
+    SERVER(eccert_file, tls_eccert_file),
+    SERVER(eckey_file, tls_eckey_file),
+    SERVER(ca_file, tls_CAfile),
+    SERVER(ca_path, tls_CApath),
+    SERVER(verify_depth, tls_ccert_verifydepth),
+    SERVER(protocols, tls_protocols),
+    SERVER(mandatory_protocols, tls_mandatory_protocols),
+    SERVER(ciphers, tls_ciphers),
+    SERVER(mandatory_ciphers, tls_mandatory_ciphers),
+    SERVER(exclude, tls_exclude_ciphers),
+    SERVER(mandatory_exclude, tls_mandatory_exclude_ciphers),
+    SERVER(fingerprint_digest, tls_fingerprint_digest),
+    SERVER(session_cache, tls_session_cache_database),
+    SERVER(session_timeout, tls_session_cache_timeout),
+    SERVER(loglevel, tls_loglevel),
+    SERVER(loglevel_maps, tls_loglevel_maps),
+};
 
-#define CLIENT_ROLE(name)                                                                \
-    .security_level = P_##name##_tls_security_level, .use_tls = P_##name##_use_tls,      \
-    .enforce_tls = P_##name##_enforce_tls,                                               \
-    .enforce_peername = P_##name##_tls_enforce_peername,                                 \
-    .policy_maps = P_##name##_tls_policy_maps, .per_site = P_##name##_tls_per_site,      \
-    .verify_match = P_##name##_tls_verify_cert_match,                                    \
-    .secure_match = P_##name##_tls_secure_cert_match,                                    \
-    .fingerprint_match = P_##name##_tls_fingerprint_cert_match,                          \
-    .trust_anchor_file = P_##name##_tls_trust_anchor_file,                               \
-    .servername = P_##name##_tls_servername,                                             \
-    .connection_reuse = P_##name##_tls_connection_reuse
+const struct tls_role tls_role_smtp = {
+    .prefix = "smtp_tls",
+    SMTP(chain_files, tls_chain_files),
+    SMTP(cert_file, tls_cert_file),
+    SMTP(key_file, tls_key_file),
+    SMTP(dcert_file, tls_dcert_file),
+    SMTP(dkey_file, tls_dkey_file),
+    SMTP(eccert_file, tls_eccert_file),
+    SMTP(eckey_file, tls_eckey_file),
+    SMTP(ca_file, tls_CAfile),
+    SMTP(ca_path, tls_CApath),
+    SMTP(verify_depth, tls_scert_verifydepth),
+    SMTP(protocols, tls_protocols),
+    SMTP(mandatory_protocols, tls_mandatory_protocols),
+    SMTP(ciphers, tls_ciphers),
+    SMTP(mandatory_ciphers, tls_mandatory_ciphers),
+    SMTP(exclude, tls_exclude_ciphers),
+    SMTP(mandatory_exclude, tls_mandatory_exclude_ciphers),
+    SMTP(fingerprint_digest, tls_fingerprint_digest),
+    SMTP(session_cache, tls_session_cache_database),
+    SMTP(session_timeout, tls_session_cache_timeout),
+    SMTP(loglevel, tls_loglevel),
+    SMTP(loglevel_maps, tls_loglevel_maps),
+};
 
-const struct tls_client_role tls_client_role_smtp = {CLIENT_ROLE(smtp)};
-const struct tls_client_role tls_client_role_lmtp = {CLIENT_ROLE(lmtp)};
+const struct tls_role tls_role_lmtp = {
+    .prefix = "lmtp_tls",
+    LMTP(chain_files, tls_chain_files),
+    LMTP(cert_file, tls_cert_file),
+    LMTP(key_file, tls_key_file),
+    LMTP(dcert_file, tls_dcert_file),
+    LMTP(dkey_file, tls_dkey_file),
+    LMTP(eccert_file, tls_eccert_file),
+    LMTP(eckey_file, tls_eckey_file),
+    LMTP(ca_file, tls_CAfile),
+    LMTP(ca_path, tls_CApath),
+    LMTP(verify_depth, tls_scert_verifydepth),
+    LMTP(protocols, tls_protocols),
+    LMTP(mandatory_protocols, tls_mandatory_protocols),
+    LMTP(ciphers, tls_ciphers),
+    LMTP(mandatory_ciphers, tls_mandatory_ciphers),
+    LMTP(exclude, tls_exclude_ciphers),
+    LMTP(mandatory_exclude, tls_mandatory_exclude_ciphers),
+    LMTP(fingerprint_digest, tls_fingerprint_digest),
+    LMTP(session_cache, tls_session_cache_database),
+    LMTP(session_timeout, tls_session_cache_timeout),
+    LMTP(loglevel, tls_loglevel),
+    LMTP(loglevel_maps, tls_loglevel_maps),
+};
+
+const struct tls_client_role tls_client_role_smtp = {
+    SMTP(security_level, tls_security_level),
+    SMTP(use_tls, use_tls),
+    SMTP(enforce_tls, enforce_tls),
+    SMTP(enforce_peername, tls_enforce_peername),
+    SMTP(policy_maps, tls_policy_maps),
+    SMTP(per_site, tls_per_site),
+    SMTP(verify_match, tls_verify_cert_match),
+    SMTP(secure_match, tls_secure_cert_match),
+    SMTP(fingerprint_match, tls_fingerprint_cert_match),
+    SMTP(trust_anchor_file, tls_trust_anchor_file),
+    SMTP(servername, tls_servername),
+    SMTP(connection_reuse, tls_connection_reuse),
+};
+
+const struct tls_client_role tls_client_role_lmtp = {
+    LMTP(security_level, tls_security_level),
+    LMTP(use_tls, use_tls),
+    LMTP(enforce_tls, enforce_tls),
+    LMTP(enforce_peername, tls_enforce_peername),
+    LMTP(policy_maps, tls_policy_maps),
+    LMTP(per_site, tls_per_site),
+    LMTP(verify_match, tls_verify_cert_match),
+    LMTP(secure_match, tls_secure_cert_match),
+    LMTP(fingerprint_match, tls_fingerprint_cert_match),
+    LMTP(trust_anchor_file, tls_trust_anchor_file),
+    LMTP(servername, tls_servername),
+    LMTP(connection_reuse, tls_connection_reuse),
+};
 
 int tls_loglevel(const struct conf *c, const struct tls_role *role, struct maps *maps,
                  struct view name, struct view address)
