@@ -1,4 +1,5 @@
 /* certificate_test - names, prints and self-signed certificates */
+#include "tls/expiry.h"
 #include "tls/private.h"
 #include "tls/self_signed.h"
 
@@ -8,6 +9,8 @@
 
 #include <cmocka.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static struct arena *arena;
 
@@ -94,12 +97,53 @@ static void prints(void **state)
     X509_free(x);
 }
 
+static struct str told = STR_INIT(4096);
+
+static void hear(struct view text, void *arg)
+{
+    (void)arg;
+    str_add(&told, text);
+}
+
+/* What is told of a certificate with DAYS to live. */
+static const char *told_of(int days)
+{
+    struct str text = STR_INIT(65536), settings = STR_INIT(2048);
+    struct error e = ERROR_INIT;
+    struct conf *c;
+    char path[] = "/tmp/certificate_test.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && tls_self_signed_make("old.example", days, 0, &text, &e));
+    assert_int_equal(write(fd, text.p, text.n), text.n);
+    str_addf(&settings, "smtpd_tls_chain_files = %s\n", path);
+    assert_true(conf_load_text("/", str_view(&settings), NULL, 0, &c, &e));
+    str_clear(&told);
+    tls_expiry_check(c, &tls_role_server, hear, NULL);
+    conf_free(c);
+    close(fd);
+    (void)unlink(path);
+    str_done(&settings);
+    str_done(&text);
+    return str_cstr(&told);
+}
+
+static void end_in_sight(void **state)
+{
+    (void)state;
+    assert_string_equal(told_of(16), "");
+    assert_non_null(strstr(told_of(10), "certificate /CN=old.example in /tmp/"));
+    assert_non_null(strstr(str_cstr(&told), " days ("));
+    assert_non_null(strstr(told_of(-1), "has ended ("));
+    str_done(&told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(own_certificate),
         cmocka_unit_test(prints),
+        cmocka_unit_test(end_in_sight),
     };
     arena = arena_new();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "base/number.h"
+#include "tls/expiry.h"
 #include "tls/keys.h"
 #include "tls/private.h"
 
@@ -208,6 +209,12 @@ static void set_parameters(SSL_CTX *ctx, const struct conf *c)
     ERR_clear_error();
 }
 
+static void warn_of_end(struct view text, void *arg)
+{
+    (void)arg;
+    log_warning("%.*s", VIEW_FMT(text));
+}
+
 SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
                          struct tls_files *files, unsigned *n_keys, struct error *e)
 {
@@ -226,8 +233,11 @@ SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
     set_groups(ctx, c, role);
     if (role->is_server)
         set_parameters(ctx, c);
-    if (set_authorities(ctx, c, role, e) && tls_keys_load(ctx, c, role, files, n_keys, e))
+    if (set_authorities(ctx, c, role, e) &&
+        tls_keys_load(ctx, c, role, files, n_keys, e)) {
+        tls_expiry_check(c, role, warn_of_end, NULL);
         return ctx;
+    }
     SSL_CTX_free(ctx);
     return NULL;
 }

@@ -32,7 +32,8 @@ struct tls_facts {
     struct view exchange_curve;
     int exchange_bits;
     struct tls_signature server, client;
-    /* Channel bindings: "tls-exporter" (RFC 9266), "tls-server-end-point" (RFC 5929 4). */
+    /* Channel bindings: "tls-exporter" (RFC 9266), "tls-server-end-point" (RFC 5929 4).
+     */
     struct view exporter, end_point;
     struct view server_name; /* the name asked for (SNI), when it was obeyed */
     bool asked;              /* server: a client certificate was asked for */
@@ -52,8 +53,8 @@ static inline bool tls_is_on(const struct tls_facts *f)
 /* "TLSv1.3 with cipher X (256/256 bits)"; the part that is the same in logs and
  * headers. */
 void tls_facts_cipher(const struct tls_facts *f, struct str *out);
-/* "key-exchange X25519 server-signature ECDSA (prime256v1) server-digest SHA256"; empty before
- * TLSv1.3. */
+/* "key-exchange X25519 server-signature ECDSA (prime256v1) server-digest SHA256"; empty
+ * before TLSv1.3. */
 void tls_facts_exchange(const struct tls_facts *f, struct str *out);
 /* The log line of loglevel 1: "Trusted TLS connection established to PEER: ...". */
 void tls_facts_log(const struct tls_facts *f, const char *direction, struct view peer);

@@ -1,5 +1,5 @@
-/* tls_policy_fuzz - hostile bytes as a line of a policy table, and as lists of versions and
- * ciphers */
+/* tls_policy_fuzz - hostile bytes as a line of a policy table, and as lists of versions
+ * and ciphers */
 #include "base/log.h"
 #include "tls/policy.h"
 
