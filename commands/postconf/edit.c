@@ -69,8 +69,6 @@ static struct edit *take_edits(const struct options *o)
             if (!conf_split(text, &edits[i].name, &edits[i].value, &e))
                 log_fatal("%s", e.text);
         } else {
-            if (view_has(text, '='))
-                log_fatal("-X or -# requires names without value");
             edits[i].name = text;
         }
     }
@@ -93,7 +91,7 @@ static struct edit *find_edit(struct edit *edits, size_t n, struct view line)
 
 static void add_setting(struct str *out, const struct edit *edit)
 {
-    str_addf(out, "%.*s =%s", VIEW_FMT(edit->name), edit->value.n > 0 ? " " : "");
+    str_addf(out, "%.*s = ", VIEW_FMT(edit->name));
     str_add(out, edit->value);
     str_add_char(out, '\n');
 }

@@ -92,6 +92,53 @@ bool master_override_at(const struct master_entry *m, size_t i, struct view *nam
     return conf_split(without_braces(text), name, value, NULL);
 }
 
+struct conf *master_entry_conf(const struct options *o, const struct master_entry *m)
+{
+    const char **overrides =
+        arena_alloc_array(o->arena, o->n_overrides + m->n_args + 2, sizeof(char *));
+    struct error e = ERROR_INIT;
+    struct view name, value;
+    size_t n = 0, used;
+    struct conf *c;
+
+    overrides[n++] =
+        arena_printf(o->arena, "service_name=%.*s", VIEW_FMT(m->column[COLUMN_SERVICE]))
+            .p;
+    overrides[n++] =
+        arena_printf(o->arena, "process_name=%.*s", VIEW_FMT(m->column[COLUMN_COMMAND]))
+            .p;
+    for (size_t i = 0; i < o->n_overrides; i++)
+        overrides[n++] = o->overrides[i];
+    for (size_t i = 0; i < m->n_args; i += used) {
+        used = 1;
+        if (master_override_at(m, i, &name, &value, &used))
+            overrides[n++] =
+                arena_printf(o->arena, "%.*s=%.*s", VIEW_FMT(name), VIEW_FMT(value)).p;
+    }
+    if (!conf_load_lenient(o->directory, overrides, n, &c, &e))
+        log_fatal("%s", error_cstr(&e));
+    return c;
+}
+
+/* VALUE with $name replaced as service M would. */
+static struct view expanded(const struct options *o, const struct master_entry *m,
+                            struct view value)
+{
+    struct str out = STR_INIT(1 << 20);
+    struct error e = ERROR_INIT;
+    struct conf *c;
+
+    if (!o->expand || !view_has(value, '$'))
+        return value;
+    c = master_entry_conf(o, m);
+    if (!conf_expand(c, value, NULL, NULL, &out, &e))
+        log_fatal("%s", error_cstr(&e));
+    value = arena_dup(o->arena, str_view(&out));
+    conf_free(c);
+    str_done(&out);
+    return value;
+}
+
 /* Add WORD behind a space, or on a new line when it would be too long or MUST_BREAK. */
 static void add_word(const struct options *o, struct str *out, size_t *line_start,
                      struct view word, bool must_break)
@@ -118,11 +165,28 @@ static struct view override_text(const struct options *o, struct view name,
                         VIEW_FMT(name), VIEW_FMT(value));
 }
 
+/* The arguments behind what is in OUT; *LINE_START is where its last line begins. */
+static void add_arguments(const struct options *o, const struct master_entry *m,
+                          struct str *out, size_t *line_start)
+{
+    bool was_override = false;
+
+    for (size_t i = 0; i < m->n_args;) {
+        struct view name, value;
+        size_t used = 1;
+        bool is_override = master_override_at(m, i, &name, &value, &used);
+        add_word(o, out, line_start,
+                 is_override ? override_text(o, name, expanded(o, m, value)) : m->args[i],
+                 is_override || was_override);
+        was_override = is_override;
+        i += is_override ? used : 1;
+    }
+}
+
 void master_entry_print(const struct options *o, const struct master_entry *m,
                         struct str *out)
 {
     size_t start = out->n, line_start = start;
-    bool was_override = false;
 
     for (int i = 0; i < N_COLUMNS; i++) {
         if (i > 0)
@@ -131,16 +195,7 @@ void master_entry_print(const struct options *o, const struct master_entry *m,
             str_add_char(out, ' ');
         str_add(out, m->column[i]);
     }
-    for (size_t i = 0; i < m->n_args;) {
-        struct view name, value;
-        size_t used = 1;
-        bool is_override = master_override_at(m, i, &name, &value, &used);
-        add_word(o, out, &line_start,
-                 is_override ? override_text(o, name, value) : m->args[i],
-                 is_override || was_override);
-        was_override = is_override;
-        i += is_override ? used : 1;
-    }
+    add_arguments(o, m, out, &line_start);
 }
 
 /* Is PART empty, "*" or TEXT? */
@@ -162,6 +217,17 @@ bool master_pattern_fits(struct view pattern, const struct master_entry *m,
            part_fits(type, m->column[COLUMN_TYPE]) && part_fits(more, third);
 }
 
+static void warn_unused_everywhere(const struct options *o)
+{
+    struct error e = ERROR_INIT;
+    struct conf *c;
+
+    if (!conf_load_lenient(o->directory, o->overrides, o->n_overrides, &c, &e))
+        log_fatal("%s", error_cstr(&e));
+    warn_unused(o, c);
+    conf_free(c);
+}
+
 typedef void show_fn(const struct options *o, const struct master_entry *m,
                      struct view pattern, bool *fitted);
 
@@ -179,6 +245,8 @@ static int show_each(const struct options *o, show_fn *fn)
         if (!fitted && o->n_names > 0)
             log_warning("unmatched request: \"%s\"", o->names[k]);
     }
+    fflush(stdout);
+    warn_unused_everywhere(o);
     return 0;
 }
 
@@ -191,31 +259,19 @@ static void show_service(const struct options *o, const struct master_entry *m,
         return;
     *fitted = true;
     master_entry_print(o, m, &out);
-    puts(str_cstr(&out));
+    if (o->json)
+        print_json(arena_printf(o->arena, "%.*s/%.*s",
+                                VIEW_FMT(m->column[COLUMN_SERVICE]),
+                                VIEW_FMT(m->column[COLUMN_TYPE])),
+                   str_view(&out));
+    else
+        puts(str_cstr(&out));
     str_done(&out);
 }
 
 int show_services(const struct options *o)
 {
     return show_each(o, show_service);
-}
-
-/* TEXT with $name replaced when -x says so. */
-static struct view expanded(const struct options *o, struct view text)
-{
-    struct str out = STR_INIT(1 << 20);
-    struct error e = ERROR_INIT;
-    struct conf *c;
-
-    if (!o->expand)
-        return text;
-    if (!conf_load_lenient(o->directory, o->overrides, o->n_overrides, &c, &e) ||
-        !conf_expand(c, text, NULL, NULL, &out, &e))
-        log_fatal("%s", error_cstr(&e));
-    text = arena_dup(o->arena, str_view(&out));
-    conf_free(c);
-    str_done(&out);
-    return text;
 }
 
 static struct view label(const struct options *o, const struct master_entry *m,
@@ -225,21 +281,26 @@ static struct view label(const struct options *o, const struct master_entry *m,
                         VIEW_FMT(m->column[COLUMN_TYPE]), VIEW_FMT(third));
 }
 
-/* The command with its arguments. */
-static struct view command_text(const struct options *o, const struct master_entry *m)
+/* "service/type/command = smtpd", with the arguments on lines of their own as -f says. */
+static void print_command(const struct options *o, const struct master_entry *m)
 {
-    struct options plain = *o;
-    struct master_entry short_entry = *m;
     struct str out = STR_INIT(1 << 20);
-    struct view text;
+    struct view name = label(o, m, VIEW("command"));
+    size_t start = 0;
 
-    plain.fold = false;
-    for (int i = 0; i < COLUMN_COMMAND; i++)
-        short_entry.column[i] = VIEW("-");
-    master_entry_print(&plain, &short_entry, &out);
-    text = arena_dup(o->arena, view_from(str_view(&out), column_goals[COLUMN_COMMAND]));
+    if (!o->json && (!o->no_names || o->no_values))
+        str_add(&out, name);
+    if (!o->json && !o->no_names && !o->no_values)
+        str_add_cstr(&out, " = ");
+    if (!o->no_values) {
+        str_add(&out, m->column[COLUMN_COMMAND]);
+        add_arguments(o, m, &out, &start);
+    }
+    if (o->json)
+        print_json(name, str_view(&out));
+    else
+        puts(str_cstr(&out));
     str_done(&out);
-    return text;
 }
 
 static void show_entry_fields(const struct options *o, const struct master_entry *m,
@@ -250,13 +311,31 @@ static void show_entry_fields(const struct options *o, const struct master_entry
         if (!master_pattern_fits(pattern, m, name))
             continue;
         *fitted = true;
-        print_setting(o, label(o, m, name),
-                      i == COLUMN_COMMAND ? command_text(o, m) : m->column[i]);
+        if (i == COLUMN_COMMAND)
+            print_command(o, m);
+        else
+            print_setting(o, label(o, m, name), m->column[i]);
+    }
+}
+
+/* Each third part of an argument must name a field. */
+static void check_field_names(const struct options *o)
+{
+    for (size_t i = 0; i < o->n_names; i++) {
+        struct view part, rest = view_of(o->names[i]);
+        bool known = false;
+        if (!view_cut(rest, '/', &part, &rest) || !view_cut(rest, '/', &part, &rest))
+            continue;
+        for (int k = 0; k < N_COLUMNS; k++)
+            known = known || part_fits(rest, view_of(column_names[k]));
+        if (!known)
+            log_fatal("invalid service attribute name: \"%.*s\"", VIEW_FMT(rest));
     }
 }
 
 int show_fields(const struct options *o)
 {
+    check_field_names(o);
     return show_each(o, show_entry_fields);
 }
 
@@ -283,7 +362,7 @@ static void show_entry_parameters(const struct options *o, const struct master_e
     }
     qsort(pairs, n, sizeof *pairs, by_name);
     for (size_t i = 0; i < n; i++)
-        print_setting(o, label(o, m, pairs[i].name), expanded(o, pairs[i].value));
+        print_setting(o, label(o, m, pairs[i].name), expanded(o, m, pairs[i].value));
     *fitted = *fitted || n > 0;
 }
 

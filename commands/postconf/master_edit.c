@@ -17,32 +17,47 @@ struct edit {
     bool found;
 };
 
+/* What the argument of this mode and edit must look like, in Postfix's words. */
+static const char *wanted_form(int mode)
+{
+    return mode == 'M'   ? "-Me, -MX or -M# requires service_name/type"
+           : mode == 'F' ? "-Fe or -FX requires service_name/type/field_name"
+                         : "-Pe or -PX requires service_name/type/parameter";
+}
+
+/* -M: the new entry. */
+static struct master_entry take_entry(const struct options *o, const char *argument,
+                                      struct view text)
+{
+    struct view rest = text, word;
+    int n = 0;
+
+    while (n < N_COLUMNS && view_token(&rest, VIEW(" \t"), &word))
+        n++;
+    if (n < N_COLUMNS)
+        log_fatal("bad field count: \"%s\"", argument);
+    return master_entry_parse(o->arena, "command line", 1, text);
+}
+
 /* "service/type[/third][=value]" */
-static struct edit take_edit(const struct options *o, const char *argument, int mode)
+static struct edit take_edit(const struct options *o, const char *argument)
 {
     struct edit edit = {.found = false};
     struct view key = view_of(argument), rest;
-    bool has_value = view_cut(key, '=', &key, &edit.value);
 
     if (view_has(view_of(argument), '\n'))
         log_fatal("-e, -X, or -# accepts no multi-line input");
-    if (has_value != (o->edit == EDIT_SET))
-        log_fatal(has_value ? "-X or -# requires names without value"
-                            : "-e requires a value: \"%s\"",
-                  argument);
+    (void)view_cut(key, '=', &key, &edit.value);
     key = view_trim_space(key);
     edit.value = view_trim_space(edit.value);
     if (!view_cut(key, '/', &edit.service, &rest) || edit.service.n == 0 || rest.n == 0)
-        log_fatal("need service_name/service_type: \"%s\"", argument);
-    bool has_third = view_cut(rest, '/', &edit.type, &edit.third);
-    if (has_third != (mode != 'M'))
-        log_fatal("need service_name/service_type%s: \"%s\"",
-                  mode == 'F'   ? "/field_name"
-                  : mode == 'P' ? "/parameter_name"
-                                : "",
-                  argument);
-    if (mode == 'M' && o->edit == EDIT_SET)
-        edit.entry = master_entry_parse(o->arena, "command line", 1, edit.value);
+        log_fatal("%s", wanted_form(o->mode));
+    if (view_cut(rest, '/', &edit.type, &edit.third) != (o->mode != 'M'))
+        log_fatal("%s", wanted_form(o->mode));
+    if (o->mode == 'P' && view_find_any(edit.value, VIEW(" \t")) != VIEW_NPOS)
+        log_fatal("-Pe does not accept whitespace in parameter value");
+    if (o->mode == 'M' && o->edit == EDIT_SET)
+        edit.entry = take_entry(o, argument, edit.value);
     return edit;
 }
 
@@ -75,18 +90,16 @@ static void set_field(const struct options *o, struct master_entry *m,
         }
         return;
     }
-    log_fatal("invalid field name: \"%.*s\"", VIEW_FMT(edit->third));
+    log_fatal("invalid service attribute name: \"%.*s\"", VIEW_FMT(edit->third));
 }
 
 /* "-o name=value" behind the N arguments ARGS. */
 static size_t put_override(const struct options *o, const struct edit *edit,
                            struct view *args, size_t n)
 {
-    bool braces = view_find_any(edit->value, VIEW(" \t")) != VIEW_NPOS;
-
     args[n++] = VIEW("-o");
-    args[n++] = arena_printf(o->arena, braces ? "{%.*s=%.*s}" : "%.*s=%.*s",
-                             VIEW_FMT(edit->third), VIEW_FMT(edit->value));
+    args[n++] =
+        arena_printf(o->arena, "%.*s=%.*s", VIEW_FMT(edit->third), VIEW_FMT(edit->value));
     return n;
 }
 
@@ -137,12 +150,13 @@ static void copy_lines(struct view text, unsigned from, unsigned to, const char 
 }
 
 /* Do what EDIT wants to the entry of LINE; the lines behind it go on where they were. */
-static void change_entry(const struct options *o, int mode, struct edit *edit,
-                         struct view text, const struct line *line, struct str *out)
+static void change_entry(const struct options *o, struct edit *edit, struct view text,
+                         const struct line *line, struct str *out)
 {
     struct master_entry m =
         master_entry_parse(o->arena, "master.cf", line->first, line->text);
     struct options folded = *o;
+    int mode = o->mode;
 
     folded.fold = true;
     if (mode == 'M' && o->edit == EDIT_REMOVE)
@@ -161,7 +175,7 @@ static void change_entry(const struct options *o, int mode, struct edit *edit,
     str_add_char(out, '\n');
 }
 
-static void change(const struct options *o, int mode, struct edit *edit, struct view text,
+static void change(const struct options *o, struct edit *edit, struct view text,
                    struct str *out)
 {
     struct lines lines;
@@ -175,14 +189,14 @@ static void change(const struct options *o, int mode, struct edit *edit, struct 
         if (!fits(edit, &m))
             continue;
         copy_lines(text, done + 1, line.first - 1, "", out);
-        if (!edit->found || mode != 'M' || o->edit != EDIT_SET)
-            change_entry(o, mode, edit, text, &line, out);
+        if (!edit->found || o->mode != 'M' || o->edit != EDIT_SET)
+            change_entry(o, edit, text, &line, out);
         edit->found = true;
         done = line.last;
     }
     lines_done(&lines);
     copy_lines(text, done + 1, UINT32_MAX, "", out);
-    if (!edit->found && mode == 'M' && o->edit == EDIT_SET) {
+    if (!edit->found && o->mode == 'M' && o->edit == EDIT_SET) {
         struct options folded = *o;
         folded.fold = true;
         master_entry_print(&folded, &edit->entry, out);
@@ -190,24 +204,22 @@ static void change(const struct options *o, int mode, struct edit *edit, struct 
     }
 }
 
-int edit_master(const struct options *o, int mode)
+int edit_master(const struct options *o)
 {
     const char *path = arena_printf(o->arena, "%s/master.cf", o->directory).p;
     struct str text = STR_INIT(FILE_MAX);
     struct error e = ERROR_INIT;
     struct view now;
 
-    if (o->edit == EDIT_COMMENT_OUT && mode != 'M')
-        log_fatal("-# needs -M or main.cf parameters");
     if (!lines_read_file(path, &text, &e))
         log_fatal("%s", error_cstr(&e));
     now = str_view(&text);
     for (size_t i = 0; i < o->n_names; i++) {
-        struct edit edit = take_edit(o, o->names[i], mode);
+        struct edit edit = take_edit(o, o->names[i]);
         struct str out = STR_INIT(2 * FILE_MAX);
-        change(o, mode, &edit, now, &out);
-        if (!edit.found && !(mode == 'M' && o->edit == EDIT_SET))
-            log_fatal("unmatched request: \"%s\"", o->names[i]);
+        change(o, &edit, now, &out);
+        if (!edit.found && o->mode != 'M')
+            log_warning("unmatched service_name/type: \"%s\"", o->names[i]);
         now = arena_dup(o->arena, str_view(&out));
         str_done(&out);
     }

@@ -1,6 +1,8 @@
 /* print - settings on standard output */
 #include "postconf.h"
 
+#include "queue/queue_list.h"
+
 enum { LINE_LIMIT = 80, INDENT = 4 };
 
 /* The next word of *REST; a word that starts with "{" goes on to its "}" at least. */
@@ -25,36 +27,56 @@ static bool take_word(struct view *rest, struct view *word)
     return n > 0;
 }
 
-void print_words(const struct options *o, struct view text, size_t column)
+/* TEXT with single spaces between its words, folded behind LINE_LIMIT as -f says; COLUMN
+ * is where the line stands. */
+static void add_words(const struct options *o, struct view text, size_t column,
+                      struct str *out)
 {
     struct view word;
 
     while (take_word(&text, &word)) {
         if (o->fold && column >= INDENT && column + 1 + word.n > LINE_LIMIT) {
-            printf("\n%*s", INDENT, "");
+            str_addf(out, "\n%*s", INDENT, "");
             column = INDENT;
         } else if (column > 0) {
-            putchar(' ');
+            str_add_char(out, ' ');
             column++;
         }
-        fwrite(word.p, 1, word.n, stdout);
+        str_add(out, word);
         column += word.n;
     }
 }
 
+void print_json(struct view name, struct view value)
+{
+    struct str out = STR_INIT(8u << 20);
+
+    str_add_char(&out, '{');
+    queue_json_string(name, &out);
+    str_add_cstr(&out, ": ");
+    queue_json_string(value, &out);
+    str_add_cstr(&out, "}\n");
+    fwrite(out.p, 1, out.n, stdout);
+    str_done(&out);
+}
+
 void print_setting(const struct options *o, struct view name, struct view value)
 {
-    size_t column = 0;
+    struct str out = STR_INIT(4u << 20);
 
-    if (!o->no_names || o->no_values) {
-        fwrite(name.p, 1, name.n, stdout);
-        column = name.n;
+    if (o->json) {
+        add_words(o, value, 0, &out);
+        print_json(name, str_view(&out));
+        str_done(&out);
+        return;
     }
-    if (!o->no_names && !o->no_values) {
-        fputs(" =", stdout);
-        column += 2;
-    }
+    if (!o->no_names || o->no_values)
+        str_add(&out, name);
+    if (!o->no_names && !o->no_values)
+        str_add_cstr(&out, " =");
     if (!o->no_values)
-        print_words(o, value, column);
-    putchar('\n');
+        add_words(o, value, out.n, &out);
+    str_add_char(&out, '\n');
+    fwrite(out.p, 1, out.n, stdout);
+    str_done(&out);
 }

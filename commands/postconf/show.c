@@ -1,13 +1,10 @@
-/* show - main.cf settings: postconf, -d, -n, -x, -C */
+/* show - main.cf settings: postconf, -d, -n, -x, -C, -j */
 #include "postconf.h"
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "conf/conf_check.h"
 #include "conf/parameter.h"
-#include "table/table.h"
-
-#include <unistd.h>
 
 /* A name to show. */
 struct shown {
@@ -34,7 +31,7 @@ static struct conf *load(const struct options *o)
 
     if (!ok)
         log_fatal("%s", error_cstr(&e));
-    for (size_t i = 0; i < conf_load_notes(c)->n; i++)
+    for (size_t i = 0; !o->quiet && i < conf_load_notes(c)->n; i++)
         log_warning("%s", error_cstr(&conf_load_notes(c)->items[i]));
     return c;
 }
@@ -61,10 +58,29 @@ static bool is_wanted(const struct shower *s, struct view name)
     return !s->o->set_only || is_set_in_main(s->conf, name);
 }
 
+/* "relay_destination_concurrency_limit" and the like belong to their services, though
+ * the registry knows some of them. */
+static bool is_of_service(enum parameter p)
+{
+    struct view name = view_of(parameter_table[p].name);
+
+    for (enum parameter t = 0; t < P_COUNT; t++) {
+        enum parameter fallback = parameter_table[t].fallback;
+        struct view suffix;
+        if (fallback == P_COUNT || fallback == p)
+            continue;
+        suffix = parameter_suffix(t);
+        if (view_starts(suffix, VIEW("destination_")) && name.n > suffix.n + 1 &&
+            view_ends(name, suffix) && name.p[name.n - suffix.n - 1] == '_')
+            return true;
+    }
+    return false;
+}
+
 static void add_builtin(struct shower *s)
 {
     for (enum parameter p = 0; p < P_COUNT; p++)
-        if (parameter_table[p].fallback == P_COUNT &&
+        if (parameter_table[p].fallback == P_COUNT && !is_of_service(p) &&
             (!s->o->set_only || conf_is_set(s->conf, p)))
             add(s, view_of(parameter_table[p].name), p);
 }
@@ -161,7 +177,8 @@ static void show_all(struct shower *s)
         add_of_service(s, &s->services.items[i]);
     if (s->o->class_user)
         add_user(s);
-    qsort(s->items, s->n, sizeof s->items[0], by_name);
+    if (s->n > 0)
+        qsort(s->items, s->n, sizeof s->items[0], by_name);
     for (size_t i = 0; i < s->n; i++) {
         struct view value;
         if (i > 0 && view_eq(s->items[i].name, s->items[i - 1].name))
@@ -185,25 +202,6 @@ static void show_named(struct shower *s)
     }
 }
 
-/* Postfix's warning, with the name that was probably meant. */
-static void warn_unused(struct shower *s)
-{
-    const struct master_cf *m = s->has_services ? &s->services : NULL;
-
-    for (size_t i = 0; i < conf_entry_count(s->conf); i++) {
-        const struct conf_entry *entry = conf_entry(s->conf, i);
-        if (entry->parameter != P_COUNT || entry->line == 0 ||
-            conf_is_used(s->conf, m, entry->name))
-            continue;
-        enum parameter near = conf_nearest(entry->name);
-        log_warning("%s/main.cf: unused parameter: %.*s=%.*s%s%s%s", s->o->directory,
-                    VIEW_FMT(entry->name), VIEW_FMT(entry->raw),
-                    near != P_COUNT ? " (did you mean `" : "",
-                    near != P_COUNT ? parameter_table[near].name : "",
-                    near != P_COUNT ? "'?)" : "");
-    }
-}
-
 int show_main(const struct options *o)
 {
     struct shower s = {.o = o, .conf = load(o)};
@@ -218,15 +216,8 @@ int show_main(const struct options *o)
         show_all(&s);
     fflush(stdout);
     if (!o->defaults)
-        warn_unused(&s);
+        warn_unused(o, s.conf);
     memory_free(s.items);
     conf_free(s.conf);
-    return 0;
-}
-
-int show_tables_types(void)
-{
-    for (size_t i = 0; table_type_name(i); i++)
-        puts(table_type_name(i));
     return 0;
 }

@@ -1,7 +1,7 @@
 /* postmap - make, query and change look-up tables; as postalias: alias tables
  *
- * Usage: postmap [-bfhinNoprsuvw] [-c config_dir] [-d key] [-q key] [file_type:]file_name
- * ... postmap(1), postalias(1).
+ * Usage: postmap [-bfFhijmnNoprsuUvw] [-c config_dir] [-d key] [-q key]
+ * [file_type:]file_name ...  -j (JSON) is from Postfix 3.11.  postmap(1), postalias(1).
  */
 #include "postmap.h"
 
@@ -15,34 +15,17 @@
 /* What the command line asks for. */
 struct arguments {
     const char *directory, *query, *remove;
-    bool list, no_utf8;
+    bool list, no_utf8, force_utf8;
     struct request request;
 };
 
-static void usage(const char *name)
+__attribute__((noreturn)) static void usage(bool aliases)
 {
-    log_fatal("usage: %s [-Nf%sinoprsuvw] [-c config_dir] [-d key] [-q key] "
-              "[map_type:]file...",
-              name, name[4] == 'm' ? "bh" : "");
-}
-
-/* Options of Postfix that are not there yet. */
-static void refuse(const char *name, int letter)
-{
-    static const struct {
-        char letter;
-        const char *what;
-    } known[] = {
-        {'F', "values that are names of files (-F)"},
-        {'j', "output in JSON (-j)"},
-        {'m', "MIME parsing of queries (-m)"},
-        {'U', "UTF-8 checks of message queries (-U)"},
-    };
-
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].letter == letter)
-            log_fatal("%s: not available in this release", known[i].what);
-    usage(name);
+    if (aliases)
+        log_fatal("usage: postalias [-Nfijnoprsuvw] [-c config_dir] [-d key] [-q key] "
+                  "[map_type:]file...");
+    log_fatal("usage: postmap [-bfFhijmnNoprsuUvw] [-c config_dir] [-d key] [-q key] "
+              "[map_type:]file...");
 }
 
 /* One option that only sets a flag; false when LETTER is none. */
@@ -76,6 +59,9 @@ static bool take_flag(struct arguments *a, int letter)
     case 'w':
         r->build_flags |= INDEXED_QUIET;
         return true;
+    case 'j':
+        r->json = true;
+        return true;
     case 's':
         a->list = true;
         return true;
@@ -90,32 +76,69 @@ static bool take_flag(struct arguments *a, int letter)
     }
 }
 
-static void parse(struct arguments *a, const char *name, int argc, char **argv)
+/* One option that postalias does not have; false when LETTER is none. */
+static bool take_postmap_flag(struct arguments *a, int letter)
 {
+    struct request *r = &a->request;
+
+    switch (letter) {
+    case 'b':
+        r->body = true;
+        return true;
+    case 'F':
+        r->files = true;
+        return true;
+    case 'h':
+        r->headers = true;
+        return true;
+    case 'm':
+        r->mime = true;
+        return true;
+    case 'U':
+        a->force_utf8 = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void check_together(const struct arguments *a)
+{
+    const struct request *r = &a->request;
+
+    if (a->list && (a->query || a->remove))
+        log_fatal("specify only one of -s or -q or -d");
+    if (a->query && a->remove)
+        log_fatal("specify only one of -s -q or -d");
+    if ((r->body || r->headers || r->mime) &&
+        (a->query == NULL || strcmp(a->query, "-") != 0))
+        log_fatal("specify -b -h or -m only with \"-q -\"");
+    if (r->mime && !r->body && !r->headers)
+        log_warning("ignoring -m option without -b or -h");
+    if (r->json && !a->query && !a->list)
+        log_fatal("specify -j only with -q or -s");
+}
+
+static void parse(struct arguments *a, int argc, char **argv)
+{
+    bool aliases = a->request.aliases;
     int letter;
 
-    opterr = 0;
-    while ((letter = getopt(argc, argv, "+bc:d:fFhijmNnopq:rsuUvw")) != -1) {
+    while ((letter = getopt(argc, argv,
+                            aliases ? "c:d:fijNnopq:rsuvw"
+                                    : "bc:d:fFhijmNnopq:rsuUvw")) != -1) {
         if (letter == 'c')
             a->directory = optarg;
         else if (letter == 'd')
             a->remove = optarg;
         else if (letter == 'q')
             a->query = optarg;
-        else if (letter == 'b' && !a->request.aliases)
-            a->request.body = true;
-        else if (letter == 'h' && !a->request.aliases)
-            a->request.headers = true;
-        else if (!take_flag(a, letter))
-            refuse(name, letter);
+        else if (!take_flag(a, letter) && (aliases || !take_postmap_flag(a, letter)))
+            usage(aliases);
     }
     if (optind == argc)
-        usage(name);
-    if ((a->query != NULL) + (a->remove != NULL) + a->list > 1)
-        log_fatal("specify only one of -d, -q or -s");
-    if ((a->request.body || a->request.headers) &&
-        (a->query == NULL || strcmp(a->query, "-") != 0))
-        log_fatal("specify -b, -h only with \"-q -\"");
+        usage(aliases);
+    check_together(a);
 }
 
 /* "file" and "hash:file" with an absolute path. */
@@ -139,6 +162,15 @@ static struct view table_spec_of(const struct conf *c, struct arena *arena,
     return text;
 }
 
+/* Must keys and values be UTF-8?  Queries by -b and -h need not, unless -U says so. */
+static bool wants_utf8(const struct arguments *a)
+{
+    const struct request *r = &a->request;
+
+    return conf_bool(r->conf, P_smtputf8_enable) && !a->no_utf8 &&
+           (a->force_utf8 || (!r->headers && !r->body));
+}
+
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
@@ -150,11 +182,11 @@ int main(int argc, char **argv)
     r->aliases = strcmp(name, "postalias") == 0;
     name = r->aliases ? "postalias" : "postmap";
     log_set_command(name);
-    parse(&a, name, argc, argv);
+    parse(&a, argc, argv);
     r->conf = instance_conf(a.directory);
     table_network_directly();
     instance_log_command(r->conf, name);
-    if (conf_bool(r->conf, P_smtputf8_enable) && !a.no_utf8)
+    if (wants_utf8(&a))
         r->build_flags |= INDEXED_UTF8;
     r->n_tables = (size_t)(argc - optind);
     r->tables = arena_alloc_array(arena, r->n_tables, sizeof r->tables[0]);

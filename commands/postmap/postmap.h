@@ -10,6 +10,9 @@ struct request {
     unsigned table_flags; /* TABLE_FOLD */
     unsigned build_flags; /* INDEXED_... */
     bool headers, body;   /* -h, -b */
+    bool mime;            /* -m: follow the MIME structure */
+    bool files;           /* -F: values are names of files, stored as base64 */
+    bool json;            /* -j */
     struct view *tables;  /* "hash:/etc/access", paths absolute */
     size_t n_tables;
 };

@@ -1,9 +1,12 @@
-/* query - postmap -q and -s */
+/* query - postmap -q and -s, with -b -h -m -F -j */
 #include "postmap.h"
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "conf/lines.h"
+#include "format/base64.h"
+#include "format/mime.h"
+#include "queue/queue_list.h"
 #include "table/table.h"
 
 #include <unistd.h>
@@ -31,6 +34,18 @@ static void close_tables(const struct request *r, struct table **tables)
     memory_free(tables);
 }
 
+/* -F: VALUE as the text of files that it stands for. */
+static bool decode(struct view *value, struct arena *a)
+{
+    struct str out = STR_INIT(STDIN_MAX);
+    bool ok = base64_decode(*value, &out);
+
+    if (ok)
+        *value = arena_dup(a, str_view(&out));
+    str_done(&out);
+    return ok;
+}
+
 /* The first answer for KEY. */
 static bool find(const struct request *r, struct table **tables, struct view key,
                  struct arena *a, struct view *value)
@@ -47,21 +62,37 @@ static bool find(const struct request *r, struct table **tables, struct view key
         if (value->n == 0)
             log_warning("table %.*s: key %.*s: empty string result is not allowed",
                         VIEW_FMT(r->tables[i]), VIEW_FMT(key));
+        if (r->files && !decode(value, a))
+            log_fatal("table %.*s: key %.*s: malformed BASE64 value: %.*s",
+                      VIEW_FMT(r->tables[i]), VIEW_FMT(key), VIEW_FMT(*value));
         return true;
     }
     return false;
 }
 
-/* "key<tab>value", "key:<tab>value" for aliases. */
-static bool print_entry(struct view key, struct view value, void *arg)
+static void print_json(struct view key, struct view value)
 {
-    const struct request *r = arg;
+    struct str out = STR_INIT(8 * (size_t)STDIN_MAX);
 
-    fwrite(key.p, 1, key.n, stdout);
-    fputs(r->aliases ? ":\t" : "\t", stdout);
-    fwrite(value.p, 1, value.n, stdout);
+    str_add_char(&out, '{');
+    queue_json_string(key, &out);
+    str_add_cstr(&out, ": ");
+    queue_json_string(value, &out);
+    str_add_cstr(&out, "}\n");
+    fwrite(out.p, 1, out.n, stdout);
+    str_done(&out);
+}
+
+/* "key<tab>value", "key:<tab>value" for aliases, {"key": "value"} for -j. */
+static void print_entry(const struct request *r, struct view key, struct view value)
+{
+    if (r->json) {
+        print_json(key, value);
+        return;
+    }
+    printf("%.*s%s", VIEW_FMT(key), r->aliases ? ":\t" : "\t");
+    fwrite(value.n ? value.p : "", 1, value.n, stdout);
     fputc('\n', stdout);
-    return true;
 }
 
 int query_key(const struct request *r, struct view key)
@@ -71,7 +102,9 @@ int query_key(const struct request *r, struct view key)
     struct view value;
     bool found = find(r, tables, key, a, &value);
 
-    if (found)
+    if (found && r->json)
+        print_json(key, value);
+    else if (found)
         printf("%.*s\n", (int)value.n, value.n ? value.p : "");
     arena_free(a);
     close_tables(r, tables);
@@ -92,48 +125,47 @@ static void ask(struct reader *q, struct view key)
 
     if (find(q->request, q->tables, key, q->arena, &value)) {
         q->found = true;
-        print_entry(key, value, (void *)(uintptr_t)q->request);
+        print_entry(q->request, key, value);
     }
     arena_reset(q->arena);
 }
 
-/* Is LINE the start of a header: a name of printable characters and a colon? */
-static bool is_header(struct view line)
+static void ask_header(void *context, enum mime_class class,
+                       const struct header_type *type, struct view text, size_t offset)
 {
-    size_t colon = view_find(line, ':');
+    struct reader *q = context;
 
-    if (colon == VIEW_NPOS || colon == 0)
-        return false;
-    for (size_t i = 0; i < colon; i++)
-        if (!ascii_is_print((unsigned char)line.p[i]) || line.p[i] == ' ')
-            return false;
-    return true;
+    (void)class;
+    (void)type;
+    (void)offset;
+    if (q->request->headers)
+        ask(q, text);
 }
 
-/* A message: each header with its continuation lines is a key, then each body line. */
+static void ask_body(void *context, struct view line, bool last, size_t offset)
+{
+    struct reader *q = context;
+
+    (void)last;
+    (void)offset;
+    if (q->request->body)
+        ask(q, line);
+}
+
+/* A message: each header with its continuation lines is a key, and each body line. */
 static void ask_message(struct reader *q, struct view text)
 {
-    struct view line, rest;
-    bool in_headers = true;
+    static const struct mime_events events = {.header = ask_header, .body = ask_body};
+    struct mime *m =
+        mime_new(q->request->mime ? 0 : MIME_DISABLE, &MIME_LIMITS_DEFAULT, &events, q);
+    struct view line;
 
     while (text.n > 0) {
-        view_cut(text, '\n', &line, &rest);
-        if (in_headers && is_header(line)) {
-            while (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t')) {
-                struct view more;
-                view_cut(rest, '\n', &more, &rest);
-                line.n = (size_t)(more.p + more.n - line.p);
-            }
-            if (q->request->headers)
-                ask(q, line);
-        } else {
-            in_headers = false;
-            if (!q->request->body)
-                return;
-            ask(q, line);
-        }
-        text = rest;
+        view_cut(text, '\n', &line, &text);
+        (void)mime_line(m, line, true);
     }
+    (void)mime_end(m);
+    mime_free(m);
 }
 
 int query_stdin(const struct request *r)
@@ -160,14 +192,32 @@ int query_stdin(const struct request *r)
     return q.found ? 0 : 1;
 }
 
+static bool print_listed(struct view key, struct view value, void *arg)
+{
+    const struct request *r = arg;
+    struct arena *a = arena_new();
+
+    if (r->files && !decode(&value, a))
+        log_fatal("key %.*s: malformed BASE64 value: %.*s", VIEW_FMT(key),
+                  VIEW_FMT(value));
+    print_entry(r, key, value);
+    arena_free(a);
+    return true;
+}
+
 int list_tables(const struct request *r)
 {
     struct table **tables = open_tables(r);
     struct error e = ERROR_INIT;
+    bool ok = true;
+    size_t i;
 
-    for (size_t i = 0; i < r->n_tables; i++)
-        if (!table_walk(tables[i], print_entry, (void *)(uintptr_t)r, &e))
-            log_fatal("%s", error_cstr(&e));
+    for (i = 0; ok && i < r->n_tables; i++)
+        ok = table_walk(tables[i], print_listed, (void *)(uintptr_t)r, &e);
     close_tables(r, tables);
+    if (!ok)
+        log_fatal("table %.*s: %s", VIEW_FMT(r->tables[i - 1]),
+                  strcmp(e.status, "4.3.5") == 0 ? "sequence operation is not supported"
+                                                 : e.text);
     return 0;
 }

@@ -26,7 +26,7 @@ bool dsn_kind_parse(struct view name, enum dsn_kind *kind)
 
 #define SIGNATURE "\n                   The mail system\n"
 #define HELP                                                                             \
-    "For further assistance, please write to postmaster and include\n"                      \
+    "For further assistance, please write to postmaster and include\n"                   \
     "this report; your own text in the part at its end is not\n"                         \
     "needed and may be cut off.\n"
 
@@ -152,7 +152,7 @@ static void print_one(const struct dsn_template *t, enum dsn_kind kind,
     if (!raw) {
         str_addf(out, "expanded_%s_text = <<EOF\n", dsn_kind_name(kind));
         dsn_template_expand(t, kind, c, out);
-        str_add_cstr(out, "EOF\n\n");
+        str_add_cstr(out, "EOF\n");
         return;
     }
     str_addf(out, "%s_template = <<EOF\nCharset: %.*s\nFrom: %.*s\nSubject: %.*s\n",
@@ -162,12 +162,15 @@ static void print_one(const struct dsn_template *t, enum dsn_kind kind,
         str_addf(out, "Postmaster-Subject: %.*s\n", VIEW_FMT(t->postmaster_subject));
     str_add_char(out, '\n');
     str_add(out, t->text);
-    str_add_cstr(out, "EOF\n\n");
+    str_add_cstr(out, "EOF\n");
 }
 
 void dsn_templates_print(const struct dsn_templates *t, const struct conf *c, bool raw,
                          struct str *out)
 {
-    for (size_t i = 0; i < DSN_KINDS; i++)
+    for (size_t i = 0; i < DSN_KINDS; i++) {
+        if (i > 0)
+            str_add_char(out, '\n');
         print_one(&t->kind[i], (enum dsn_kind)i, c, raw, out);
+    }
 }

@@ -170,9 +170,3 @@ def test_s136_sample(cf):
     shutil.copy(ROOT / "conf" / "master.cf", cf.config / "master.cf")
     assert cf.run("postconf", "-n").stderr == ""
     assert len(cf.run("postconf", "-M").stdout.splitlines()) == 25
-
-
-def test_what_is_not_there_is_refused(cf):
-    for option in ("-a", "-A", "-b", "-t", "-E", "-j", "-q"):
-        done = cf.run("postconf", option, check=False)
-        assert done.returncode == 1 and "not available in this release" in done.stderr, option
