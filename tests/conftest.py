@@ -17,6 +17,19 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): tests that one process runs in order")
 
 
+def pytest_itemcollected(item):
+    """Tests that share what a fixture starts for a whole module go to one process: it starts once.
+
+    Where a parameter "group" or "sql" says which of several things is shared, those are apart.
+    """
+    fixtures = item._fixtureinfo.name2fixturedefs.values()
+    if item.get_closest_marker("xdist_group") or not any(f[-1].scope == "module" for f in fixtures):
+        return
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    which = params.get("group") or params.get("sql") or "all"
+    item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__} {which}"))
+
+
 @pytest.fixture
 def place():
     """A short, world-searchable directory: socket names have little room."""
