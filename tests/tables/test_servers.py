@@ -7,6 +7,8 @@ in a directory).
 
 import pytest
 
+from harness import postfix
+
 from .servers import MariaDB, Memcached, OpenLDAP, PostgreSQL, Redis
 
 TABLES = """
@@ -319,3 +321,79 @@ def test_redis_failures(redis, tables):
     assert "WRONGTYPE" in tables.get(kind, "all")
     dead = tables.definition("dead.cf", "redis", server="inet:127.0.0.1:1")
     assert "Connection refused" in tables.get(dead, "chris")
+
+
+# --- the same questions to the real postmap ---------------------------------------------------
+
+KEYS = ["chris@maison.mrs", "CHRIS@MAISON.MRS", "liste@maison.mrs", "chris", "@maison.mrs",
+        "maison.mrs", "o'neil@maison.mrs", "back\\slash@maison.mrs", "h\u00e9l\u00e8ne@maison.mrs",
+        "a@b@maison.mrs", "chris@", "@", "x' or '1'='1@maison.mrs", "nobody@maison.mrs",
+        "chris@sub.maison.mrs", "*@maison.mrs", "all@alias.maison.mrs",
+        "chris@alias.maison.mrs", "chris)(uid=*@alias.maison.mrs"]
+
+SQL_VARIANTS = {
+    "format": {"result_format": "100%% <%s> %u %d %S %U %D %1 %2"},
+    "digits": {"query": "SELECT target FROM alias WHERE name = '%u' AND domain = '%2.%1'"},
+    "domain": {"domain": "maison.mrs, inline:{alias.maison.mrs=x}",
+               "query": "SELECT '%3', name, target, backup FROM alias WHERE name = '%U'"},
+}
+
+LDAP_VARIANTS = {
+    "user": {"query_filter": "uid=%u", "result_format": "%u at %d for %S",
+             "result_attribute": "uid, mail", "domain": "maison.mrs, alias.maison.mrs"},
+    "group": {"special_result_attribute": "member"},
+    "terminal": {"special_result_attribute": "member", "leaf_result_attribute": "mail",
+                 "terminal_result_attribute": "cn", "result_attribute": ""},
+    "base": {"search_base": "uid=%u,ou=people,dc=maison,dc=mrs", "scope": "base",
+             "query_filter": "objectclass=*"},
+}
+
+
+class Peer(postfix.Postfix):
+    """The real Postfix, with its modules for these servers."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.modules = postfix.unpack("postfix-mysql", "postfix-pgsql", "postfix-ldap")
+
+    def write(self):
+        super().write()
+        with open(self.config / "dynamicmaps.cf", "a", encoding="ascii") as maps:
+            for kind in ("mysql", "pgsql", "ldap"):
+                maps.write(f"{kind} {self.modules}/usr/lib/postfix/postfix-{kind}.so "
+                           f"dict_{kind}_open\n")
+
+
+@pytest.fixture
+def peer(place):
+    if not postfix.is_available():
+        pytest.skip("Postfix needs root and its package")
+    one = Peer(place / "p")
+    if one.modules is None:
+        pytest.skip("postfix-mysql and its kin cannot be downloaded")
+    one.write()
+    return one
+
+
+def same_answers(peer, tables, table):
+    """Both list the same answers, one line a key; errors end both, Postfix without what it
+    had found before. Postfix 3.7 speaks latin1 with PostgreSQL, later ones and we UTF-8."""
+    tables.write()
+    keys = "".join(f"{key}\n" for key in KEYS if key.isascii() or not table.startswith("pgsql"))
+    theirs = peer.run("postmap", "-q", "-", table, stdin=keys, check=False)
+    ours = tables.run("postmap", "-q", "-", table, stdin=keys, check=False)
+    assert ours.returncode == theirs.returncode, (ours.stderr, theirs.stderr)
+    failed = "fatal" in theirs.stderr
+    assert failed == ("fatal" in ours.stderr)
+    assert failed or ours.stdout == theirs.stdout, (table, ours.stderr, theirs.stderr)
+    return failed or theirs.stdout
+
+
+@pytest.mark.parametrize("variant", SQL_VARIANTS)
+def test_sql_as_postfix(sql, tables, peer, variant):
+    assert same_answers(peer, tables, sql("same.cf", **SQL_VARIANTS[variant]))
+
+
+@pytest.mark.parametrize("variant", LDAP_VARIANTS)
+def test_ldap_as_postfix(ldap, tables, peer, variant):
+    assert same_answers(peer, tables, ldap("same.cf", **LDAP_VARIANTS[variant]))
