@@ -1,0 +1,96 @@
+"""DANE: TLSA records under DNSSEC decide what a server must prove (RFC 7672)."""
+
+import hashlib
+import re
+
+import pytest
+
+from harness.instance import Instance, wait_until
+from harness.postfix import unpack
+
+from .certificates import Authority, openssl
+from .signed_zone import PACKAGES, SignedZone
+
+pytestmark = pytest.mark.skipif(unpack(*PACKAGES) is None, reason="nsd cannot be downloaded")
+SERVER = "127.0.0.31"
+
+
+def digest(chain, selector):
+    """SHA-256 of the certificate (selector 0) or of its key (1)."""
+    if selector == 0:
+        der = openssl("x509", "-in", chain, "-outform", "DER").stdout
+    else:
+        key = openssl("x509", "-in", chain, "-noout", "-pubkey").stdout
+        der = openssl("pkey", "-pubin", "-outform", "DER", input=key).stdout
+    return hashlib.sha256(der).hexdigest()
+
+
+# domain: TLSA data ({key}, {ca} ...; None for none), then level seen and outcome
+CASES = {
+    "good": ("3 1 1 {key}", "Verified", "sent"),
+    "whole": ("3 0 1 {leaf}", "Verified", "sent"),
+    "anchor": ("2 0 1 {ca}", "Verified", "sent"),
+    "bad": ("3 1 1 {wrong}", "Untrusted", "Server certificate not verified"),
+    "useless": ("1 1 1 {key}", "Untrusted", "sent"),
+    "without": (None, "Untrusted", "sent"),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    place = tmp_path_factory.mktemp("dane")
+    for parent in [place, *place.parents][:3]:
+        parent.chmod(0o755)
+    authority = Authority(place / "ca")
+    chain = authority.issue("server.pem", "mx.anchor.dane.test")
+    # the authority goes along: a record may name it
+    chain.write_text(chain.read_text() + authority.file.read_text())
+    values = {"key": digest(chain, 1), "leaf": digest(chain, 0),
+              "ca": digest(authority.file, 0), "wrong": "00" * 32}
+    server = Instance(place / "s", hostname="mx.dane.test", address=SERVER,
+                      smtpd_tls_security_level="may", smtpd_tls_chain_files=chain,
+                      local_recipient_maps="", mynetworks="127.0.0.0/8")
+    records = ""
+    for name, (data, *_) in CASES.items():
+        records += f"{name} MX 10 mx.{name}\nmx.{name} A {SERVER}\n"
+        if data:
+            records += f"_{server.port}._tcp.mx.{name} TLSA {data.format(**values)}\n"
+    zone = SignedZone(place / "z", "dane.test", records)
+    sender = Instance(place / "c", hostname="client.example", address="127.0.0.32",
+                      mydestination="", smtp_tls_loglevel=1, smtp_tcp_port=server.port,
+                      smtp_dns_support_level="dnssec", smtp_tls_security_level="dane",
+                      resolver_nameservers=zone.nameserver,
+                      resolver_trust_anchor_file=zone.anchor)
+    strict = Instance(place / "d", hostname="client.example", address="127.0.0.33",
+                      **{k: v for k, v in sender.parameters.items() if k.startswith(
+                          ("smtp_", "resolver_", "mydest"))})
+    strict.set(smtp_tls_security_level="dane-only")
+    with zone, server, sender, strict:
+        for one, names in ((sender, CASES), (strict, ("good", "without"))):
+            with one.smtp() as client:
+                for name in names:
+                    client.sendmail("me@client.example", [f"root@{name}.dane.test"],
+                                    f"Subject: {name}\n\nx\n")
+        yield sender, strict
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_dane(world, name):
+    sender, _ = world
+    _, proven, outcome = CASES[name]
+    line = wait_until(lambda: re.search(f"to=<root@{name}.dane.test>.*", sender.log()),
+                      "the delivery").group()
+    assert ("status=sent" if outcome == "sent" else
+            f"dsn=4.7.5, status=deferred ({outcome})") in line
+    assert f"{proven} TLS connection established to mx.{name}.dane.test[{SERVER}]" \
+        in sender.log()
+
+
+def test_dane_only(world):
+    _, strict = world
+
+    def line(name):
+        return wait_until(lambda: re.search(f"to=<root@{name}.dane.test>.*", strict.log()),
+                          "the delivery").group()
+    assert "status=sent" in line("good")
+    assert "dsn=4.7.5, status=deferred (no TLSA records found)" in line("without")
