@@ -121,11 +121,13 @@ static void on_header(void *context, enum mime_class class,
 {
     struct output *o = context;
     struct client *c = o->job->client;
-    struct maps *maps = class == MIME_PRIMARY     ? c->header_checks
-                        : class == MIME_MULTIPART ? c->mime_header_checks
-                                                  : c->nested_header_checks;
     struct view line = text;
     (void)offset;
+    /* As on the way in: headers of MIME are so wherever they stand. */
+    struct maps *maps = class == MIME_MULTIPART || (type->flags & HEADER_IS_MIME)
+                            ? c->mime_header_checks
+                        : class == MIME_PRIMARY ? c->header_checks
+                                                : c->nested_header_checks;
     if (class == MIME_PRIMARY)
         line = generic_header(o, type, text);
     if (checks_apply(o->job, maps, "header", line, o->arena, &line, &o->failed))

@@ -5,6 +5,7 @@ A row's settings belong to a transport; a host that behaves as the row says take
 
 import pytest
 
+from harness.instance import wait_until
 from testnet.fakehost import SILENT
 
 from .site import Site
@@ -23,12 +24,12 @@ WAITING = {"MAIL": "sending MAIL FROM", "RCPT": "sending RCPT TO", "DATA": "send
            ".": "sending end of data", "EHLO LHLO": "performing the"}
 # Names, value, the message, what the content must have, what it must not have.
 CONTENT = [
-    ("smtp_header_checks", "lmtp_header_checks", "pcre:{{/^Subject: (.*)/ REPLACE Subject: not $1}}",
+    ("smtp_header_checks", "lmtp_header_checks", "pcre:{{/^Subject: (.*)/ REPLACE Subject: not $$1}}",
      "Subject: x\n\nhello\n", "Subject: not x"),
     ("smtp_body_checks", "lmtp_body_checks", "pcre:{{/hello/ REPLACE good bye}}",
      "Subject: x\n\nhello\n", "good bye"),
     ("smtp_mime_header_checks", "lmtp_mime_header_checks",
-     "pcre:{{/^Content-Type: text.plain(.*)/ REPLACE Content-Type: text/html$1}}",
+     "pcre:{{/^Content-Type: text.plain(.*)/ REPLACE Content-Type: text/html$$1}}",
      "MIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\nhello\n", "text/html"),
     ("smtp_nested_header_checks", "lmtp_nested_header_checks",
      "pcre:{{/^Subject: inner/ REPLACE Subject: outer}}",
@@ -37,7 +38,7 @@ CONTENT = [
     ("smtp_generic_maps", "lmtp_generic_maps", "inline:{chris@maison.mrs=chris@out.example}",
      "From: chris@maison.mrs\n\nhello\n", "From: chris@out.example"),
     ("smtp_line_length_limit", "lmtp_line_length_limit", "20", "Subject: x\n\n" + "a" * 50 + "\n",
-     "a" * 20 + "\r\n " + "a" * 20),
+     "a" * 20 + "\r\n " + "a" * 19),
 ]
 KINDS = ("smtp", "lmtp")
 
@@ -91,9 +92,9 @@ def others(one, kind):
     one.case(f"{kind}-quit", kind, **{f"{kind}_skip_quit_response": "no",
                                       f"{kind}_quit_timeout": "1s"}).on("QUIT", SILENT)
     one.case(f"{kind}-filter", kind, **{
-        f"{kind}_reply_filter": "pcre:{{/^550 (.*)/ 450 $1}}"}).on("RCPT", "550 5.1.1 no")
+        f"{kind}_reply_filter": "pcre:{{/^550 (.*)/ 450 $$1}}"}).on("RCPT", "550 5.1.1 no")
     one.case(f"{kind}-status", kind, **{
-        f"{kind}_delivery_status_filter": "pcre:{{/^5(.*)/ 4$1}}"}).on("RCPT", "550 5.1.1 no")
+        f"{kind}_delivery_status_filter": "pcre:{{/^5(.*)/ 4$$1}}"}).on("RCPT", "550 5.1.1 no")
     one.case(f"{kind}-bind", kind, **{f"{kind}_bind_address": "127.10.0.3"})
     one.case(f"{kind}-badbind", kind, **{f"{kind}_bind_address": "192.0.2.1",
                                          f"{kind}_bind_address_enforce": "yes"})
@@ -154,7 +155,7 @@ def test_bind_address(world, kind):
     assert world.hosts[f"{kind}-bind"].sessions[0].peer == "127.10.0.3"
     world.send(f"{kind}-badbind")
     line = world.site.wait_log(rf"to=<a@{kind}-badbind\.example>.* status=deferred")[0]
-    assert "192.0.2.1" in line
+    assert "server configuration error" in line
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -202,4 +203,4 @@ def test_quit(world, kind):
     """smtp_skip_quit_response lmtp_skip_quit_response smtp_quit_timeout lmtp_quit_timeout"""
     world.send(f"{kind}-quit")
     world.site.wait_log(rf"to=<a@{kind}-quit\.example>.* status=sent")
-    assert "QUIT" in world.said(f"{kind}-quit")
+    wait_until(lambda: "QUIT" in world.said(f"{kind}-quit"), "QUIT")

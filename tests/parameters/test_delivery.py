@@ -31,11 +31,11 @@ LOCAL = [
      "bounced .*user unknown", r"sent \(delivered to mailbox\)"),
     ("local_command_shell", "/bin/false -c", {"mailbox_command": "true"}, USER,
      "bounced .*status 1", "sent .*command"),
-    ("local_delivery_status_filter", "pcre:{{/^5(.*)/ 4$1}}", {}, "ghost", "deferred", "bounced"),
+    ("local_delivery_status_filter", "pcre:{{/^5(.*)/ 4$$1}}", {}, "ghost", "deferred", "bounced"),
     ("mailbox_size_limit", "300", {"message_size_limit": "250"}, USER,
      "(bounced|deferred) .*(mailbox|large|limit)", "sent"),
     ("command_time_limit", "1s", {"mailbox_command": "sleep 3"}, USER,
-     "deferred .*time limit", "sent"),
+     "bounced .*time limit", "sent"),
     ("propagate_unmatched_extensions", "", {"recipient_delimiter": "+"}, "list+x", "sent", "sent"),
 ]
 
@@ -60,7 +60,7 @@ def site(room, net):
     one.client("noexpand", "local")
     one.client("undelivered", "local", prepend_delivered_header="")
     one.client("box", "virtual", **VIRTUAL)
-    one.client("boxfilter", "virtual", virtual_delivery_status_filter="pcre:{{/^5(.*)/ 4$1}}",
+    one.client("boxfilter", "virtual", virtual_delivery_status_filter="pcre:{{/^5(.*)/ 4$$1}}",
                **VIRTUAL)
     with one:
         yield one
