@@ -164,7 +164,7 @@ static bool load(struct qmgr *q, struct message *m)
 
 static bool has_room(const struct qmgr *q)
 {
-    return q->active < q->set.active_limit &&
+    return !q->is_settling && q->active < q->set.active_limit &&
            (q->active == 0 || q->active_recipients < q->set.recipient_limit);
 }
 

@@ -29,6 +29,7 @@ struct commit {
 
 /* What a COMMIT message says. */
 struct offer {
+    struct list_link link; /* in file_commits */
     struct submitter *from;
     uint64_t tag, content_size, envelope_size, total;
     struct queue_id id, origin;
@@ -39,15 +40,15 @@ struct offer {
 };
 
 /* The offer's message is in the running batch (or, with IS_FILE, on disk): what it says
- * about its origin goes with it. */
-static void settle_origin(struct qmgr *q, const struct offer *o, bool is_file)
+ * about its origin goes with it.  The batch in which a replaced recipient is marked, 0
+ * without one. */
+static uint64_t settle_origin(struct qmgr *q, const struct offer *o, bool is_file)
 {
-    if (!o->has_origin)
-        return;
     if (o->replaces)
-        result_replacing(q, queue_id_view(&o->origin), o->index, is_file);
-    else
+        return result_replacing(q, queue_id_view(&o->origin), o->index, is_file);
+    if (o->has_origin)
         report_committed(q, queue_id_view(&o->origin));
+    return 0;
 }
 
 static void register_commit(struct qmgr *q, const struct offer *o, struct message *m,
@@ -69,6 +70,9 @@ bool submitters_are_replacing(const struct qmgr *q, struct view id)
 {
     LIST_FOR_EACH (struct commit, c, &q->commits, link)
         if (c->replaces && view_eq(queue_id_view(&c->origin), id))
+            return true;
+    LIST_FOR_EACH (struct offer, o, &q->file_commits, link)
+        if (o->replaces && view_eq(queue_id_view(&o->origin), id))
             return true;
     return false;
 }
@@ -106,10 +110,25 @@ void submitters_flushed(struct qmgr *q, uint64_t ticket, bool good, const struct
         active_poke(q);
 }
 
-/* Sizes and content agree with what was announced. */
+/* Does the envelope name the recipient that the offer is to replace, or none? */
+static bool is_same_origin(const struct offer *o, const struct envelope *env)
+{
+    struct queue_id id;
+    uint32_t index;
+    if (!o->replaces || env->replaces.n == 0)
+        return !o->replaces && env->replaces.n == 0;
+    return envelope_replaces(env, &id, &index) && index == o->index &&
+           view_eq(queue_id_view(&id), queue_id_view(&o->origin));
+}
+
+/* Sizes, content and origin agree with what was announced. */
 static bool accept_image(const struct offer *o, const struct queue_message *image,
                          struct error *e)
 {
+    if (!is_same_origin(o, &image->envelope)) {
+        error_set(e, "5.6.0", "origin of the message is not what was announced");
+        return false;
+    }
     if (image->content_size == o->content_size &&
         image->envelope_bytes.n == o->envelope_size)
         return true;
@@ -146,7 +165,7 @@ static bool commit_to_journal(struct qmgr *q, struct offer *o, struct error *e)
     uint64_t ticket = journal_message_keep(q->journal, &m->hold);
     work_new(q, m, a, &image, o->fd, true);
     o->fd = -1;
-    settle_origin(q, o, false);
+    (void)settle_origin(q, o, false);
     register_commit(q, o, m, ticket);
     return true;
 }
@@ -197,6 +216,17 @@ static void file_work(void *arg)
                              : link_spilled(job);
 }
 
+/* The file of M is durable; what it says about its origin has to be, before anybody may
+ * move it.  A crash in between: loader.c.  May suspend. */
+static void settle_file_origin(struct qmgr *q, const struct offer *o, struct message *m)
+{
+    uint64_t batch = settle_origin(q, o, true);
+    if (batch == 0)
+        return;
+    journal_wait(q->journal, batch);
+    result_replaced(q, queue_id_view(&o->origin), o->index, m->id);
+}
+
 /* The fiber of one large message. */
 static void commit_to_file(void *arg)
 {
@@ -218,10 +248,8 @@ static void commit_to_file(void *arg)
     if (m != NULL && job.good) {
         m->has_file = true;
         work_new(q, m, job.arena, &job.image, -1, false);
+        settle_file_origin(q, o, m);
         submitter_answer_committed(s, o->tag);
-        settle_origin(q, o, true);
-        if (o->replaces)
-            result_replaced(q, queue_id_view(&o->origin), o->index, m->id);
         admit(q, m);
         active_poke(q);
     } else {
@@ -230,6 +258,7 @@ static void commit_to_file(void *arg)
         if (m)
             message_free(q, m);
     }
+    list_remove(&o->link);
     close(o->fd);
     memory_free(o);
     submitter_release(s);
@@ -312,6 +341,7 @@ void commit_take(struct submitter *s, struct ipc_message *m)
         *kept = o;
         o.fd = -1;
         s->users++;
+        list_append(&q->file_commits, &kept->link);
         fiber_spawn("large message", commit_to_file, kept);
     }
     if (o.fd >= 0)

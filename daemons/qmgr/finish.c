@@ -37,6 +37,8 @@ void finish_remove(struct qmgr *q, struct message *m, bool quiet)
 {
     journal_done(q->journal, message_id(m));
     q->count.removed++;
+    if (!q->is_loaded)
+        loader_note_done(q, message_id(m));
     if (!quiet)
         log_info("%s: removed", m->id);
     if (m->has_file) {

@@ -83,6 +83,7 @@ static void init_state(struct qmgr *q, struct service *s)
     list_init(&q->all_transports);
     list_init(&q->submitters);
     list_init(&q->commits);
+    list_init(&q->file_commits);
     list_init(&q->to_park);
     heap_init(&q->retry);
     WAITQ_INIT(&q->parking);

@@ -148,7 +148,8 @@ struct qmgr {
     struct hash *transports;
     struct list all_transports;
     struct list submitters;
-    struct list commits; /* in the running batch and the one before */
+    struct list commits;      /* in the running batch and the one before */
+    struct list file_commits; /* large messages on their way into files */
     struct list checkpoints, to_park;
     struct waitq parking, checkpoint_wanted, checkpoint_over;
     uint64_t checkpoint_round; /* of the last one that is over */
@@ -158,6 +159,9 @@ struct qmgr {
     int64_t space_due; /* monotonic: when to look again */
     int64_t flow_delay;
     bool is_stopping, journal_is_crowded;
+    bool is_settling; /* at start: `incoming` may tell of recipients that are done */
+    struct hash
+        *done_early;     /* messages that ended before is_loaded; a file may be left */
     bool is_loaded;      /* all files of the life before are in the index */
     struct waitq loaded; /* those who want to see the whole queue */
     struct {
@@ -258,8 +262,12 @@ void result_discarded(struct qmgr *q, struct work *w, size_t i, const char *text
 void result_expanded_lists(struct work *w);
 
 /* An agent's new message, just appended (or, with IS_FILE, on disk), takes the place of
- * recipient I of ID: mark it in the same commit. */
-void result_replacing(struct qmgr *q, struct view id, uint32_t i, bool is_file);
+ * recipient I of ID: mark it in the same commit.  The number of its batch; 0 when that
+ * recipient waits for nothing. */
+uint64_t result_replacing(struct qmgr *q, struct view id, uint32_t i, bool is_file);
+/* After a crash: recipient I of ID, which may not be known yet, was done by a file that
+ * was found. */
+void result_replaced_before(struct qmgr *q, struct view id, uint32_t i);
 /* That message, NEW_ID, is on disk: the recipient is done, whatever becomes of the agent.
  */
 void result_replaced(struct qmgr *q, struct view id, uint32_t i, const char *new_id);
@@ -311,6 +319,9 @@ void probe_results(struct qmgr *q, struct work *w);
 /* --- loader.c --- */
 void loader_found(const struct journal_found *f, void *arg);
 void loader_fiber(void *arg);
+/* ID was finished while the files of the life before are being listed: what is found
+ * under that name is not to be taken for a message. */
+void loader_note_done(struct qmgr *q, struct view id);
 
 /* --- control.c --- */
 /* Answer QUEUE_CONTROL, QUEUE_LIST, QUEUE_READ, TRIGGER of a peer; false when the

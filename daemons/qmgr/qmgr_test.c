@@ -412,6 +412,54 @@ static void become_owner(bool on)
         assert_int_equal(seteuid(on ? p->pw_uid : 0), 0);
 }
 
+/* A new file in incoming/ for ok@x.test, in the place of the first recipient of ORIGIN.
+ */
+static void plant_replacement(const struct queue_id *origin)
+{
+    struct queue_dir d;
+    struct error e = ERROR_INIT;
+    struct str bytes = STR_INIT(4096);
+    char replaces[48];
+    struct recipient to = {.address = VIEW("ok@x.test"), .status = RECIPIENT_PENDING};
+    snprintf(replaces, sizeof replaces, "%s 0", origin->text);
+    struct queue_message m = {.content_size = 2,
+                              .content_checksum = queue_checksum(0, VIEW("x\n")),
+                              .envelope = {.arrival = clock_wall(),
+                                           .sender = VIEW("a@x.test"),
+                                           .replaces = view_of(replaces),
+                                           .recipients = &to,
+                                           .n_recipients = 1}};
+    assert_true(envelope_write(&m.envelope, &bytes));
+    m.envelope_bytes = str_view(&bytes);
+    assert_true(queue_dir_open(&d, w.conf, &e));
+    become_owner(true);
+    int content = memfd_create("content", MFD_CLOEXEC);
+    assert_true(queue_write_full(content, "x\n", 2, 0));
+    if (!queue_file_store(&d, QUEUE_NAME_INCOMING, VIEW("5D1A2104C3F"), content, 0, &m,
+                          clock_wall(), &e))
+        fail_msg("%s", error_cstr(&e));
+    become_owner(false);
+    close(content);
+    queue_dir_close(&d);
+    str_done(&bytes);
+}
+
+/* Killed between the file that takes a recipient's place and the mark that says so: the
+ * file says it. */
+static void body_replaced(void *arg)
+{
+    struct queue_id origin;
+    (void)arg;
+    assert_int_equal(send_to("defer@x.test", &origin), OK);
+    assert_true(wait_count(&w.attempts, 1));
+    end_qmgr(SIGKILL);
+    plant_replacement(&origin);
+    start_qmgr();
+    assert_true(wait_empty());
+    assert_int_equal(w.attempts, 2);
+    assert_non_null(strstr(str_cstr(&w.seen), "5D1A2104C3F:ok@x.test "));
+}
+
 /* S100: a large deferred queue does not slow new mail; it is found in the background. */
 static void body_backlog(void *arg)
 {
@@ -497,6 +545,7 @@ TEST(checkpoint, "")
 TEST(offline, "")
 TEST(hostile, "")
 TEST(backlog, "queue_run_delay = 300s\n")
+TEST(replaced, FAST_RETRY)
 
 int main(int argc, char **argv)
 {
@@ -509,7 +558,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_dead),          cmocka_unit_test(test_expire),
         cmocka_unit_test(test_forced_expire), cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_offline),       cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_backlog),       cmocka_unit_test(test_replaced),
     };
     assert_true(argc > 1 && realpath(argv[1], program_path) != NULL);
     if (argc > 2)

@@ -236,16 +236,24 @@ static struct work *work_awaiting(struct qmgr *q, struct view id, uint32_t i)
     return w;
 }
 
-void result_replacing(struct qmgr *q, struct view id, uint32_t i, bool is_file)
+uint64_t result_replacing(struct qmgr *q, struct view id, uint32_t i, bool is_file)
 {
     struct work *w = work_awaiting(q, id, i);
     if (w == NULL)
-        return;
+        return 0;
     journal_hold_current(q->journal, &w->m->hold);
-    if (is_file)
-        journal_mark(q->journal, id, &i, 1);
-    else
-        journal_mark_tied(q->journal, id, &i, 1);
+    return is_file ? journal_mark(q->journal, id, &i, 1)
+                   : journal_mark_tied(q->journal, id, &i, 1);
+}
+
+void result_replaced_before(struct qmgr *q, struct view id, uint32_t i)
+{
+    struct message *m = message_find(q, id);
+    if (m == NULL) {
+        m = message_new(q, id);
+        m->state = MESSAGE_MISSING;
+    }
+    message_mark(q, m, i);
 }
 
 void result_replaced(struct qmgr *q, struct view id, uint32_t i, const char *new_id)

@@ -30,6 +30,7 @@ struct draft {
     bool is_replacement;  /* of a recipient of another message */
     uint32_t replaced_index;
     struct queue_id replaced;
+    char replaces[48];    /* both, for the envelope */
     struct error failure; /* sticks until commit */
 };
 
@@ -313,6 +314,7 @@ void draft_replaces(struct draft *d, const struct queue_id *origin, uint32_t ind
     d->is_replacement = true;
     d->replaced = *origin;
     d->replaced_index = index;
+    snprintf(d->replaces, sizeof d->replaces, "%s %u", origin->text, index);
 }
 
 enum result draft_commit(struct draft *d, struct envelope *env,
@@ -323,6 +325,7 @@ enum result draft_commit(struct draft *d, struct envelope *env,
     struct link_request r;
     if (env->arrival == 0)
         env->arrival = clock_wall();
+    env->replaces = view_of(d->replaces);
     enum result result = complete(d, env, &c, &local);
     if (result == OK)
         result = link_ask(d->link, IPC_COMMIT, fill_commit, &c, &r, &local);

@@ -5,6 +5,8 @@
  */
 #include "queue/envelope.h"
 
+#include "base/number.h"
+
 #include <endian.h>
 
 enum kind { KIND_TEXT, KIND_BYTES };
@@ -42,6 +44,7 @@ static const struct field {
     {'d', KIND_BYTES, offsetof(struct envelope, redirect), ENVELOPE_ADDRESS_MAX},
     {'i', KIND_BYTES, offsetof(struct envelope, message_id), 1024},
     {'v', KIND_TEXT, offsetof(struct envelope, verp_delimiters), 2},
+    {'o', KIND_TEXT, offsetof(struct envelope, replaces), 48},
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
@@ -315,6 +318,18 @@ bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
         error_set(e, "5.6.0", "malformed envelope: a required record is missing");
         return false;
     }
+    return true;
+}
+
+bool envelope_replaces(const struct envelope *env, struct queue_id *origin,
+                       uint32_t *index)
+{
+    struct view id, number;
+    uint64_t n;
+    if (!view_cut(env->replaces, ' ', &id, &number) || !queue_id_parse(id, origin) ||
+        !number_parse_u64(number, 0, UINT32_MAX, &n))
+        return false;
+    *index = (uint32_t)n;
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "queue/queue_id.h"
 
 #include <stdint.h>
 
@@ -68,6 +69,8 @@ struct envelope {
     struct view redirect;        /* REDIRECT action: all mail goes there */
     struct view message_id;      /* for logs */
     struct view verp_delimiters; /* two characters; empty: no VERP */
+    struct view
+        replaces; /* "ID index": takes the place of that recipient of message ID */
     struct recipient *recipients;
     size_t n_recipients;
     uint32_t
@@ -101,6 +104,9 @@ bool envelope_write(struct envelope *env, struct str *out) MUST_CHECK;
 /* Parse; views point into BYTES, arrays live in A.  Every length is checked. */
 bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
                     struct error *e) MUST_CHECK;
+/* The recipient whose place the message takes; false when there is none. */
+bool envelope_replaces(const struct envelope *env, struct queue_id *origin,
+                       uint32_t *index);
 void queue_footer_write(const struct queue_footer *f, char out[QUEUE_FOOTER_SIZE]);
 bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer *out,
                         struct error *e) MUST_CHECK;

@@ -8,6 +8,8 @@ import smtplib
 
 import pytest
 
+from harness.instance import wait_until
+
 from .ledger import BOXES, Ledger, mailbox_instance, running
 from .tracer import STEPS, Killer, needs_strace
 
@@ -52,3 +54,29 @@ def test_killed_while_sending_on(new_instance, calls):
         kills += 1
     ledger.settle()
     assert kills > 1
+
+
+# Worker threads count their calls each for itself.
+MOMENTS = {"local": [("sendmsg", n) for n in STEPS],
+           "qmgr": [(calls, n) for n in (1, 2) for calls in ("linkat", "fsync", "fdatasync")]}
+
+
+@pytest.mark.parametrize("program", MOMENTS)
+def test_killed_while_sending_on_a_file(new_instance, program):
+    """S276 S098: a message above queue_file_threshold never passes the journal: its file says whose
+    place it takes, so that a qmgr that was killed between file and mark knows of both or of none."""
+    instance = mailbox_instance(new_instance, queue_file_threshold="10")
+    entries = ", ".join(f"{{{b}-list = {b}@boite.example}}" for b in BOXES)
+    instance.set(alias_maps=f"inline:{{{entries}}}", local_recipient_maps="").start()
+    ledger = Forwarded(instance)
+    assert ledger.send_one()
+    ledger.settle()
+    kills = 0
+    for calls, number in MOMENTS[program]:
+        wait_until(ledger.send_one, "a running system")
+        with Killer(running(ledger, program), calls, number) as killer:
+            for _ in range(2):
+                ledger.send_one()
+            kills += killer.has_killed()
+    ledger.settle()
+    assert kills > 2
