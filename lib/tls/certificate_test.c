@@ -44,7 +44,7 @@ static X509 *made(const char *name)
 {
     struct str text = STR_INIT(65536);
     struct error e = ERROR_INIT;
-    assert_true(tls_self_signed_make(name, 30, 0, &text, &e));
+    assert_true(tls_self_signed_make(name, 30, &text, &e));
     BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
     X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
     BIO_free(bio);
@@ -113,7 +113,7 @@ static const char *told_of(int days)
     struct conf *c;
     char path[] = "/tmp/certificate_test.XXXXXX";
     int fd = mkstemp(path);
-    assert_true(fd >= 0 && tls_self_signed_make("old.example", days, 0, &text, &e));
+    assert_true(fd >= 0 && tls_self_signed_make("old.example", days, &text, &e));
     assert_int_equal(write(fd, text.p, text.n), text.n);
     str_addf(&settings, "smtpd_tls_chain_files = %s\n", path);
     assert_true(conf_load_text("/", str_view(&settings), NULL, 0, &c, &e));

@@ -2,6 +2,7 @@
 #include "tls/self_signed.h"
 
 #include "base/log.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,20 +32,32 @@ static bool add_extension(X509 *x, int nid, const char *value)
     return good;
 }
 
-static bool set_names(X509 *x, const char *name)
+/* "DNS:a,DNS:b" */
+static bool alternative_names(const struct tls_names *names, struct str *out)
 {
-    char alternative[300];
-    X509_NAME *subject = X509_get_subject_name(x);
-    size_t n = strlen(name);
-    if (n > 255)
-        return false;
-    (void)snprintf(alternative, sizeof alternative, "DNS:%s", name);
-    /* A common name has 64 bytes at most; the alternative name is what counts. */
+    for (size_t i = 0; i < names->n; i++)
+        str_addf(out, "%sDNS:%s", i ? "," : "", names->items[i]);
+    return !out->overflow && names->n > 0;
+}
+
+/* A common name has 64 bytes at most; the alternative names are what counts. */
+static bool set_common_name(X509_NAME *subject, const struct tls_names *names)
+{
+    size_t n = strlen(names->items[0]);
     return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                                      (const unsigned char *)name, n > 64 ? 64 : (int)n,
-                                      -1, 0) == 1 &&
-           X509_set_issuer_name(x, subject) == 1 &&
-           add_extension(x, NID_subject_alt_name, alternative);
+                                      (const unsigned char *)names->items[0],
+                                      n > 64 ? 64 : (int)n, -1, 0) == 1;
+}
+
+static bool set_names(X509 *x, const struct tls_names *names)
+{
+    struct str text = STR_INIT(8192);
+    X509_NAME *subject = X509_get_subject_name(x);
+    bool good = alternative_names(names, &text) && set_common_name(subject, names) &&
+                X509_set_issuer_name(x, subject) == 1 &&
+                add_extension(x, NID_subject_alt_name, str_cstr(&text));
+    str_done(&text);
+    return good;
 }
 
 static bool set_serial(X509 *x)
@@ -59,13 +72,13 @@ static bool set_serial(X509 *x)
     return good;
 }
 
-static X509 *sign(EVP_PKEY *key, const char *name, int days)
+static X509 *sign(EVP_PKEY *key, const struct tls_names *names, int days)
 {
     X509 *x = X509_new();
     if (x && X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
         X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
         X509_time_adj_ex(X509_getm_notAfter(x), days, 0, NULL) &&
-        X509_set_pubkey(x, key) == 1 && set_names(x, name) &&
+        X509_set_pubkey(x, key) == 1 && set_names(x, names) &&
         add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
         X509_sign(x, key, EVP_sha256()) > 0)
         return x;
@@ -73,25 +86,119 @@ static X509 *sign(EVP_PKEY *key, const char *name, int days)
     return NULL;
 }
 
-bool tls_self_signed_make(const char *name, int days, unsigned bits, struct str *out,
-                          struct error *e)
+/* The content of BIO behind OUT, and an error when GOOD is false or it does not fit. */
+static bool finish(BIO *bio, bool good, const char *what, struct str *out,
+                   struct error *e)
 {
     char *text;
-    EVP_PKEY *key = bits ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
-    X509 *x = key ? sign(key, name, days) : NULL;
-    BIO *bio = BIO_new(BIO_s_secmem());
-    bool good = x && bio &&
-                PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
-                PEM_write_bio_X509(bio, x) == 1;
     long n = good ? BIO_get_mem_data(bio, &text) : 0;
     good = good && str_add(out, (struct view){text, (size_t)n});
     BIO_free(bio);
-    X509_free(x);
-    EVP_PKEY_free(key);
-    if (!good)
-        error_set(e, "4.3.0", "cannot make a certificate for %s: %s", name,
-                  ERR_reason_error_string(ERR_peek_last_error()));
+    if (!good) {
+        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+        error_set(e, "4.3.0", "cannot make %s: %s", what, reason ? reason : "bad input");
+    }
     ERR_clear_error();
+    return good;
+}
+
+bool tls_key_make(const char *algorithm, const char *bits, struct str *out,
+                  struct error *e)
+{
+    uint64_t length = 2048;
+    EVP_PKEY *key = NULL;
+    BIO *bio = BIO_new(BIO_s_secmem());
+    if (strcmp(algorithm, "ecdsa") == 0)
+        key = EVP_EC_gen(!*bits || strcmp(bits, "secp256r1") == 0 ? "P-256" : bits);
+    else if (strcmp(algorithm, "rsa") == 0 &&
+             (!*bits || number_parse_u64(view_of(bits), 1024, 16384, &length)))
+        key = EVP_RSA_gen((unsigned)length);
+    bool good =
+        key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1;
+    EVP_PKEY_free(key);
+    return finish(bio, good, "a private key", out, e);
+}
+
+static EVP_PKEY *read_key(struct view pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
+    return key;
+}
+
+bool tls_certificate_make(struct view key, const struct tls_names *names, int days,
+                          struct str *out, struct error *e)
+{
+    EVP_PKEY *own = read_key(key);
+    X509 *x = own ? sign(own, names, days) : NULL;
+    BIO *bio = BIO_new(BIO_s_mem());
+    bool good = x && bio && PEM_write_bio_X509(bio, x) == 1;
+    X509_free(x);
+    EVP_PKEY_free(own);
+    return finish(bio, good, "a certificate", out, e);
+}
+
+static bool request_names(X509_REQ *r, const struct tls_names *names)
+{
+    struct str text = STR_INIT(8192);
+    STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+    X509_EXTENSION *extension =
+        alternative_names(names, &text)
+            ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, str_cstr(&text))
+            : NULL;
+    bool good = list && extension && sk_X509_EXTENSION_push(list, extension) > 0;
+    if (!good)
+        X509_EXTENSION_free(extension);
+    good = good && X509_REQ_add_extensions(r, list) == 1 &&
+           set_common_name(X509_REQ_get_subject_name(r), names);
+    sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+    str_done(&text);
+    return good;
+}
+
+bool tls_request_make(struct view key, const struct tls_names *names, struct str *out,
+                      struct error *e)
+{
+    EVP_PKEY *own = read_key(key);
+    X509_REQ *r = X509_REQ_new();
+    BIO *bio = BIO_new(BIO_s_mem());
+    bool good = own && r && bio && X509_REQ_set_version(r, X509_REQ_VERSION_1) == 1 &&
+                X509_REQ_set_pubkey(r, own) == 1 && request_names(r, names) &&
+                X509_REQ_sign(r, own, EVP_sha256()) > 0 &&
+                PEM_write_bio_X509_REQ(bio, r) == 1;
+    X509_REQ_free(r);
+    EVP_PKEY_free(own);
+    return finish(bio, good, "a certificate request", out, e);
+}
+
+bool tls_key_digest(struct view key, struct str *out, struct error *e)
+{
+    EVP_PKEY *own = read_key(key);
+    unsigned char *der = NULL, value[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    int length = own ? i2d_PUBKEY(own, &der) : 0;
+    bool good =
+        length > 0 && EVP_Digest(der, (size_t)length, value, &n, EVP_sha256(), NULL) == 1;
+    for (unsigned i = 0; i < n; i++)
+        str_addf(out, "%02X", value[i]);
+    OPENSSL_free(der);
+    EVP_PKEY_free(own);
+    ERR_clear_error();
+    if (!good)
+        error_set(e, "4.3.0", "no private key");
+    return good;
+}
+
+bool tls_self_signed_make(const char *name, int days, struct str *out, struct error *e)
+{
+    const struct tls_names names = {.n = 1, .items = (const char *const[]){name}};
+    struct str key = STR_INIT(65536);
+    bool good = tls_key_make("ecdsa", "", &key, e) && str_add(out, str_view(&key)) &&
+                tls_certificate_make(str_view(&key), &names, days, out, e);
+    if (key.p)
+        OPENSSL_cleanse(key.p, key.n);
+    str_done(&key);
     return good;
 }
 
@@ -134,7 +241,7 @@ bool tls_self_signed_ensure(const struct conf *c, struct error *e)
     (void)tls_self_signed_path(c, &path);
     bool good = access(str_cstr(&path), F_OK) == 0;
     if (!good) {
-        good = tls_self_signed_make(conf_cstr(c, P_myhostname), DAYS, 0, &text, e) &&
+        good = tls_self_signed_make(conf_cstr(c, P_myhostname), DAYS, &text, e) &&
                publish(str_cstr(&path), str_view(&text), e);
     }
     if (text.p)
