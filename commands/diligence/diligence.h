@@ -35,6 +35,7 @@ int rollback(struct control *c);
 int rotate_log(struct control *c);
 int set_permissions(struct control *c);
 int upgrade_configuration(struct control *c);
+/* postfix-tls(1). */
 int tls(struct control *c);
 int non_bdb(struct control *c);
 int check(struct control *c);

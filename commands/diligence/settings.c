@@ -84,24 +84,6 @@ int upgrade_configuration(struct control *c)
 
 /* --- words of other releases --- */
 
-int tls(struct control *c)
-{
-    static const char *const known[] = {
-        "enable-client",      "enable-server",     "all-default-client",
-        "all-default-server", "new-server-key",    "new-server-cert",
-        "deploy-server-cert", "output-server-csr", "output-server-tlsa"};
-
-    for (size_t i = 0; c->argc > 0 && i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(c->argv[0], known[i]) == 0)
-            log_fatal("tls %s: not available in this release; set the smtp_tls_* and "
-                      "smtpd_tls_* parameters with postconf -e",
-                      known[i]);
-    log_fatal("usage: tls "
-              "enable-client|enable-server|all-default-client|all-default-server|"
-              "new-server-key|new-server-cert|deploy-server-cert|output-server-csr|"
-              "output-server-tlsa");
-}
-
 /* hash: and btree: never were Berkeley DB here (docs/decisions/0006-tables.md). */
 int non_bdb(struct control *c)
 {

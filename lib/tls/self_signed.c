@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
@@ -187,6 +188,29 @@ bool tls_key_digest(struct view key, struct str *out, struct error *e)
     ERR_clear_error();
     if (!good)
         error_set(e, "4.3.0", "no private key");
+    return good;
+}
+
+bool tls_key_is_ec(struct view key)
+{
+    EVP_PKEY *own = read_key(key);
+    bool is_ec = own && EVP_PKEY_get_base_id(own) == EVP_PKEY_EC;
+    EVP_PKEY_free(own);
+    ERR_clear_error();
+    return is_ec;
+}
+
+bool tls_pair_check(const char *certificate, const char *key, struct error *e)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    bool good = ctx && SSL_CTX_use_certificate_chain_file(ctx, certificate) == 1 &&
+                SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 &&
+                SSL_CTX_check_private_key(ctx) == 1;
+    if (!good)
+        error_set(e, "4.3.5", "%s and %s cannot be used together: %s", certificate, key,
+                  ERR_reason_error_string(ERR_peek_last_error()));
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
     return good;
 }
 

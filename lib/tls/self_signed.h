@@ -29,6 +29,9 @@ bool tls_certificate_make(struct view key, const struct tls_names *names, int da
 /* A request to an authority (PKCS#10). */
 bool tls_request_make(struct view key, const struct tls_names *names, struct str *out,
                       struct error *e) MUST_CHECK;
+bool tls_key_is_ec(struct view key);
+/* Can the files be used together? */
+bool tls_pair_check(const char *certificate, const char *key, struct error *e) MUST_CHECK;
 /* SHA-256 of the public key in hex, as "3 1 1" TLSA records have it. */
 bool tls_key_digest(struct view key, struct str *out, struct error *e) MUST_CHECK;
 
