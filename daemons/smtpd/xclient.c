@@ -7,6 +7,7 @@
 #include "format/address.h"
 #include "peer_text.h"
 #include "session.h"
+#include "setup.h"
 #include "transaction.h"
 
 static bool bad_value(struct session *s, const struct peer_attribute *x)
@@ -32,11 +33,24 @@ static bool take_name(struct session *s, const struct peer_attribute *x,
     return true;
 }
 
+/* Is the address of a protocol that we use at all (inet_protocols)? */
+static bool is_spoken(const struct session *s, struct view address)
+{
+    struct view rest = conf_view(s->server->conf, P_inet_protocols), word;
+    struct view family = view_has(address, ':') ? VIEW("ipv6") : VIEW("ipv4");
+    while (conf_list_next(&rest, &word)) {
+        if (view_eq_case(word, VIEW("all")) || view_eq_case(word, family))
+            return true;
+    }
+    return false;
+}
+
 static bool take_address(struct session *s, const struct peer_attribute *x,
                          struct view *out)
 {
     struct view address = VIEW("unknown");
-    if (!x->unavailable && !peer_address_is_valid(x->value, &address))
+    if (!x->unavailable &&
+        !(peer_address_is_valid(x->value, &address) && is_spoken(s, address)))
         return bad_value(s, x);
     *out = arena_dup(s->arena, address);
     return true;
@@ -163,6 +177,9 @@ bool verb_xclient(struct session *s, const struct command *c)
     if (!good)
         return false;
     client_show(s);
+    bool may_xforward = s->may_xforward;
+    smtpd_judge_client(s); /* the named client's rights, also to more XCLIENT */
+    s->may_xforward = may_xforward;
     session_restart(s);
     return true;
 }

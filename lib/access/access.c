@@ -72,7 +72,7 @@ struct access *access_new(const struct conf *c, struct rewrite *r,
     a->rbl_replies = maps_open(c, conf_view(c, P_rbl_reply_maps), TABLE_FOLD);
     a->sender_logins = maps_open(c, conf_view(c, P_smtpd_sender_login_maps), TABLE_FOLD);
     a->client_certs = maps_open(c, conf_view(c, P_relay_clientcerts), TABLE_FOLD);
-    list_init(&a->policies);
+    a->policies = policy_set_new();
     a->parents_match_subdomains = parents_match(c);
     for (int i = 0; i < ACCESS_STAGES; i++) {
         if (!restriction_list_compile(a, view_of(stage_names[i]),
@@ -103,7 +103,7 @@ void access_free(struct access *a)
     for (int i = 0; i < ACCESS_STAGES; i++)
         restriction_list_done(&a->stages[i]);
     match_close(a->mynetworks);
-    policy_close_all(a);
+    policy_set_free(a->policies);
     match_close(a->mx_backup_networks);
     match_close(a->logged_permits);
     maps_close(a->rbl_replies);

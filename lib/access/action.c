@@ -110,7 +110,7 @@ static enum access_says do_discard(const struct action_call *a)
 {
     log_triggers(a, "discard", "triggers DISCARD");
     access_add_effect(a->run, ACCESS_DISCARD, a->text);
-    return SAYS_PERMIT;
+    return permit(a, a->word);
 }
 
 static enum access_says bad_entry(const struct action_call *a, const char *complaint)

@@ -140,10 +140,8 @@ static enum access_says reject_unlisted(struct access_run *run, struct view addr
                              VIEW_FMT(address));
     if (found.known)
         return SAYS_DUNNO;
-    const char *status = found.status;
-    if (about == ACCESS_SENDER && strcmp(status, "5.1.1") == 0)
-        status = "5.1.0";
-    return access_refuse(run, found.code, status, "<%.*s>: %s rejected: %.*s",
+    access_fix_status(found.status, about);
+    return access_refuse(run, found.code, found.status, "<%.*s>: %s rejected: %.*s",
                          VIEW_FMT(address), class, VIEW_FMT(found.text));
 }
 

@@ -1,6 +1,7 @@
 /* checks_client - restrictions on the client and on its HELO name */
 #include "access/internal.h"
 
+#include "base/log.h"
 #include "format/address.h"
 #include "net/dns.h"
 
@@ -189,6 +190,10 @@ enum access_says ask_reject_unknown_helo(struct access_run *run,
 enum access_says ask_permit_naked_ip(struct access_run *run, const struct restriction *r)
 {
     struct view helo = run->subject->helo_name;
+    if (!view_is_empty(helo))
+        log_warning("restriction %.*s is deprecated. Use permit_mynetworks or "
+                    "permit_sasl_authenticated instead",
+                    VIEW_FMT(r->text));
     return ipv4_is_valid(helo) || ipv6_is_valid(helo)
                ? access_permit(run, r->text, ACCESS_HELO, NULL)
                : SAYS_DUNNO;

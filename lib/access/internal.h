@@ -28,6 +28,7 @@ struct restriction_type {
 };
 
 struct policy_service;
+struct policy_set;
 
 struct restriction {
     const struct restriction_type *type;
@@ -56,7 +57,7 @@ struct access {
     struct maps *rbl_replies;          /* rbl_reply_maps */
     struct maps *sender_logins;        /* smtpd_sender_login_maps */
     struct maps *client_certs;         /* relay_clientcerts */
-    struct list policies;              /* of struct policy_service */
+    struct policy_set *policies;       /* those that any list names */
     bool parents_match_subdomains;     /* smtpd_access_maps in
                                           parent_domain_matches_subdomains */
 };
@@ -159,7 +160,8 @@ enum access_says access_action(struct access_run *run, struct view table,
  * one service per end point and set of options.  NULL with *E. */
 struct policy_service *policy_open(struct access *a, struct view argument,
                                    struct error *e);
-void policy_close_all(struct access *a);
+struct policy_set *policy_set_new(void);
+void policy_set_free(struct policy_set *set);
 enum access_says ask_policy_service(struct access_run *run, const struct restriction *r);
 
 /* rbl.c: DNS lists. */

@@ -27,28 +27,45 @@ static void connection_free(struct policy_connection *c)
     memory_free(c);
 }
 
-struct policy_service *policy_open(struct access *a, struct view argument,
-                                   struct error *e)
+/* Services live as long as the configuration, also those that a table names. */
+struct policy_set {
+    struct arena *arena;
+    struct list services; /* of struct policy_service */
+};
+
+struct policy_set *policy_set_new(void)
 {
-    LIST_FOR_EACH (struct policy_service, known, &a->policies, link)
-        if (view_eq(known->text, argument))
-            return known;
-    struct policy_service *p = ARENA_NEW(a->arena, struct policy_service);
-    p->conf = a->conf;
-    list_init(&p->idle);
-    if (!policy_options_read(p, a->arena, argument, e))
-        return NULL;
-    list_append(&a->policies, &p->link);
-    return p;
+    struct policy_set *set = NEW(struct policy_set);
+    set->arena = arena_new();
+    list_init(&set->services);
+    return set;
 }
 
-void policy_close_all(struct access *a)
+void policy_set_free(struct policy_set *set)
 {
-    LIST_FOR_EACH (struct policy_service, p, &a->policies, link) {
+    LIST_FOR_EACH (struct policy_service, p, &set->services, link) {
         timer_cancel(&p->reaper);
         LIST_FOR_EACH_SAFE (struct policy_connection, c, &p->idle, link)
             connection_free(c);
     }
+    arena_free(set->arena);
+    memory_free(set);
+}
+
+struct policy_service *policy_open(struct access *a, struct view argument,
+                                   struct error *e)
+{
+    struct policy_set *set = a->policies;
+    LIST_FOR_EACH (struct policy_service, known, &set->services, link)
+        if (view_eq(known->text, argument))
+            return known;
+    struct policy_service *p = ARENA_NEW(set->arena, struct policy_service);
+    p->conf = a->conf;
+    list_init(&p->idle);
+    if (!policy_options_read(p, set->arena, argument, e))
+        return NULL;
+    list_append(&set->services, &p->link);
+    return p;
 }
 
 /* --- connections --- */

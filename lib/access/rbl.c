@@ -145,7 +145,9 @@ enum access_says ask_reject_maps_rbl(struct access_run *run, const struct restri
     struct view rest = conf_view(run->access->conf, P_maps_rbl_domains), zone;
     struct view address = run->subject->client_address;
     enum access_says says = SAYS_DUNNO;
-    (void)r;
+    log_warning("support for restriction \"%.*s\" will be removed from %s; use "
+                "\"reject_rbl_client domain-name\" instead",
+                VIEW_FMT(r->text), "Postfix");
     while (says == SAYS_DUNNO && conf_list_next(&rest, &zone))
         says = refuse_listed(run, zone, reversed(run->arena, address), address,
                              ACCESS_CLIENT);

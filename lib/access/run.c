@@ -213,9 +213,9 @@ enum access_says access_permit(struct access_run *run, struct view name,
         match_string(run->access->logged_permits, name, &run->error) != MATCH_YES)
         return SAYS_PERMIT;
     struct view text =
-        arena_printf(run->arena, "action=%.*s for %s=%.*s%s%s", VIEW_FMT(name),
+        arena_printf(run->arena, "action=%.*s for %s=%.*s %s%s", VIEW_FMT(name),
                      access_reply_class(about), VIEW_FMT(access_reply_name(run, about)),
-                     table ? " from " : "", table ? table : "");
+                     table ? "from " : "", table ? table : "");
     access_log(run, run->warn_depth > 0 ? "permit_warning" : "permit", text);
     return SAYS_PERMIT;
 }
@@ -226,7 +226,7 @@ void access_fix_status(char status[12], enum access_stage about)
 {
     static const struct {
         const char *recipient, *sender;
-    } pairs[] = {{".1.1", ".1.0"}, {".1.2", ".1.8"}, {".1.3", ".1.7"},
+    } pairs[] = {{".1.3", ".1.7"}, {".1.2", ".1.8"}, {".1.1", ".1.7"},
                  {".1.4", ".1.0"}, {".1.5", ".1.0"}, {".1.6", ".1.0"}};
     bool is_recipient = about == ACCESS_RECIPIENT || about == ACCESS_RELAY;
     const char *fixed = NULL;

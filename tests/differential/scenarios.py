@@ -4,7 +4,7 @@ Each scenario is a list of lines to say; `DATA:text` sends text and the final
 dot. Grouped by configuration, so that each server starts once per group.
 """
 
-from . import scenarios_smtpd
+from . import scenarios_policy, scenarios_smtpd
 
 LOCAL = dict(mydestination="$myhostname, localhost, maison.mrs",
              local_recipient_maps="static:known", local_transport="local",
@@ -135,4 +135,4 @@ TABLES = {
 }
 
 GROUPS = {"syntax": (LOCAL, SYNTAX), "relay": (RELAY, CONTROL), "access": (ACCESS, TABLES),
-          **scenarios_smtpd.GROUPS}
+          **scenarios_smtpd.GROUPS, **scenarios_policy.GROUPS}

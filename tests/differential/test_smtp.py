@@ -60,7 +60,7 @@ def converse(instance, lines):
     return [normal(reply) for reply in replies]
 
 
-LOG_FORMS = (r" reject: ", r" warning: ", r"status=", r" from=<.*nrcpt", r" removed")
+LOG_FORMS = (r" reject: ", r" permit: ", r" client=", r"^warning: ", r" warning: ", r"status=", r" from=<.*nrcpt", r" removed")
 
 
 def log_lines(text):

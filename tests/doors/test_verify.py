@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from harness.instance import free_port, wait_until
 from testnet.fakehost import FakeHost
 
-SERVICES = "verify    unix  -       -       n       -       1       verify\n"
 HELLO = "EHLO client.example.com"
 INSIDE = "127.10.1.1"
 
@@ -28,7 +27,6 @@ def storing_host(**refusals):
 
 def gateway(instance, host, **parameters):
     """A gateway in front of HOST, which stores the mail of inside.example."""
-    instance.extra_services = SERVICES
     return instance.set(**dict(
         mydestination="", relay_domains="inside.example", mynetworks="192.0.2.0/24",
         transport_maps=f"inline:{{inside.example=smtp:[{INSIDE}]:{host.port}}}",
@@ -84,8 +82,7 @@ def test_host_that_does_not_answer(instance):
 def test_sender_and_own_probes(instance):
     """Senders are asked about likewise; who asks about our probes' sender is told it is good."""
     with storing_host(bad="550 5.1.1 who?") as host:
-        instance.extra_services = SERVICES
-        instance.set(mydestination="$myhostname", mynetworks="127.0.0.0/8",
+            instance.set(mydestination="$myhostname", mynetworks="127.0.0.0/8",
                      local_recipient_maps="inline:{chris=x}", local_transport="discard",
                      transport_maps=f"inline:{{inside.example=smtp:[{INSIDE}]:{host.port}}}",
                      address_verify_poll_delay="1s", address_verify_sender_ttl="1h",

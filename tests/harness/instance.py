@@ -40,6 +40,8 @@ discard   unix  -       -       n       -       -       discard
 local     unix  -       n       n       -       -       local
 virtual   unix  -       n       n       -       -       virtual
 lmtp      unix  -       -       n       -       -       lmtp
+verify    unix  -       -       n       -       1       verify
+anvil     unix  -       -       n       -       1       anvil
 """
 
 

@@ -17,10 +17,8 @@ PEERS = ROOT / "build" / "peers"
 
 EXTRA_SERVICES = """\
 tlsmgr    unix  -       -       n       1000?   1       tlsmgr
-verify    unix  -       -       n       -       1       verify
 proxymap  unix  -       -       n       -       -       proxymap
 proxywrite unix -       -       n       -       1       proxymap
-anvil     unix  -       -       n       -       1       anvil
 scache    unix  -       -       n       -       1       scache
 postlog   unix-dgram n  -       n       -       1       postlogd
 """
