@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+#include <unistd.h>
+
 static struct local local;
 
 /* The bits that the words of parameter P stand for. */
@@ -138,6 +140,11 @@ static bool prepare(struct service *s, struct error *e)
     local.delimiters = (struct address_delimiters){
         .set = conf_view(c, P_recipient_delimiter),
         .ownreq_special = conf_bool(c, P_owner_request_special)};
+    if (!s->is_root)
+        log_info(
+            "not started by root: all deliveries and commands run as uid %ld, whoever "
+            "the recipient is; default_privs is not applied",
+            (long)geteuid());
     slots_init(&local.children, (unsigned)conf_int(c, P_default_process_limit));
     s->state = &local;
     if (!read_masks(c, e) || !read_locking(c, e) || !check_limits(c, e) ||

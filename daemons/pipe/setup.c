@@ -80,8 +80,12 @@ static bool read_user(const struct service *s, struct arena *a, struct view v,
 {
     struct view user, group;
 
-    if (!s->is_root)
-        return true; /* see above */
+    if (!s->is_root) { /* see above */
+        log_info(
+            "%s: not started by root: user=%.*s is not applied; commands run as uid %ld",
+            s->name, VIEW_FMT(v), (long)geteuid());
+        return true;
+    }
     view_cut(v, ':', &user, &group);
     const struct passwd *pw = getpwnam(arena_cstr(a, user));
     if (!pw) {

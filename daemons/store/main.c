@@ -78,6 +78,11 @@ static bool prepare(struct service *s, struct error *e)
     store.minimum_uid = conf_int(c, P_virtual_minimum_uid);
     store.strict_ownership = conf_bool(c, P_strict_mailbox_ownership);
     store.acts_for_users = s->is_root;
+    if (!s->is_root)
+        log_info(
+            "not started by root: all mailboxes belong to uid %ld; virtual_uid_maps and "
+            "virtual_gid_maps are not applied",
+            (long)geteuid());
     store.mailboxes = maps_open(c, conf_view(c, P_virtual_mailbox_maps), flags);
     store.uids = maps_open(c, conf_view(c, P_virtual_uid_maps), flags);
     store.gids = maps_open(c, conf_view(c, P_virtual_gid_maps), flags);
