@@ -82,7 +82,7 @@ def test_host_that_does_not_answer(instance):
 def test_sender_and_own_probes(instance):
     """Senders are asked about likewise; who asks about our probes' sender is told it is good."""
     with storing_host(bad="550 5.1.1 who?") as host:
-            instance.set(mydestination="$myhostname", mynetworks="127.0.0.0/8",
+        instance.set(mydestination="$myhostname", mynetworks="127.0.0.0/8",
                      local_recipient_maps="inline:{chris=x}", local_transport="discard",
                      transport_maps=f"inline:{{inside.example=smtp:[{INSIDE}]:{host.port}}}",
                      address_verify_poll_delay="1s", address_verify_sender_ttl="1h",
