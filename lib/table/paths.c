@@ -101,10 +101,12 @@ static void scan_value(struct path_set *set, struct view value)
 
 static const char *const *paths(const struct conf *c, bool of_servers)
 {
-    struct path_set set = {.conf = c,
-                           .of_servers = of_servers,
-                           .items = memory_alloc_array(MAX_PATHS + 2, sizeof(char *))};
+    /* Lives as long as the process; leak checkers see it. */
+    static struct path_set set;
 
+    set = (struct path_set){.conf = c,
+                            .of_servers = of_servers,
+                            .items = memory_alloc_array(MAX_PATHS + 2, sizeof(char *))};
     set.items[set.n++] = memory_cstr(conf_directory(c));
     if (of_servers)
         set.items[set.n++] = memory_cstr("/etc");

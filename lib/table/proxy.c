@@ -262,13 +262,21 @@ static struct ipc_message *question_new(struct arena *a, enum ipc_type type,
     return m;
 }
 
+/* What proxymap says of table SPEC, without the name that our caller puts in front. */
+static void set_error(struct error *e, struct view spec, struct view text)
+{
+    if (view_starts(text, spec) && view_starts(view_from(text, spec.n), VIEW(": ")))
+        text = view_from(text, spec.n + 2);
+    error_set(e, "4.3.0", "%.*s", VIEW_FMT(text));
+}
+
 /* Is M an answer and no refusal? */
 static bool check_answer(const struct conf *c, enum parameter service, struct view spec,
                          const struct ipc_message *m, struct error *e)
 {
     switch ((int)ipc_message_type(m)) {
     case IPC_ERROR:
-        error_set(e, "4.3.0", "%.*s", VIEW_FMT(ipc_get_view(m, IPC_ATTR_TEXT)));
+        set_error(e, spec, ipc_get_view(m, IPC_ATTR_TEXT));
         return false;
     case IPC_TABLE_IS:
         if (!ipc_get_u64(m, IPC_ATTR_DENIED, 0))

@@ -397,3 +397,45 @@ def test_sql_as_postfix(sql, tables, peer, variant):
 @pytest.mark.parametrize("variant", LDAP_VARIANTS)
 def test_ldap_as_postfix(ldap, tables, peer, variant):
     assert same_answers(peer, tables, ldap("same.cf", **LDAP_VARIANTS[variant]))
+
+
+# --- through a running mail system -------------------------------------------------------------
+
+
+def test_all_behind_proxymap(mariadb, postgresql, openldap, memcached, redis, tables):
+    """Clients and their libraries in the locked daemon; mail is rewritten by what they say."""
+    common = dict(user="reader", password="sesame", dbname="mail",
+                  query="SELECT target FROM alias WHERE name = '%u' AND domain = '%d'")
+    memcached.set("p:cache@maison.mrs", "c@gone.example")
+    redis.do("SET", "redis@maison.mrs", "r@gone.example")
+    named = {
+        "chris@maison.mrs": tables.definition("my.cf", "mysql",
+                                              hosts=f"127.0.0.1:{mariadb.port}", **common),
+        "o'neil@maison.mrs": tables.definition("pg.cf", "pgsql",
+                                               hosts=f"127.0.0.1:{postgresql.port}", **common),
+        "sylvie@alias.maison.mrs": tables.definition(
+            "ldap.cf", "ldap", server_host=f"127.0.0.1:{openldap.port}", bind="no",
+            search_base=openldap.suffix, query_filter="description=%s", result_attribute="mail"),
+        "cache@maison.mrs": tables.definition("mem.cf", "memcache", key_format="p:%s",
+                                              memcache=f"inet:127.0.0.1:{memcached.port}"),
+        "redis@maison.mrs": tables.definition("redis.cf", "redis", password="sesame",
+                                              server=f"inet:127.0.0.1:{redis.port}"),
+    }
+    tables.set(virtual_alias_maps=", ".join(named.values()), default_transport="discard:x",
+               proxy_read_maps=" ".join(f"proxy:{table}" for table in named.values()),
+               proxy_write_maps=f"proxy:{named['redis@maison.mrs']}", ipc_idle="1s",
+               virtual_alias_domains="maison.mrs alias.maison.mrs", mydestination="")
+    expected = {"chris@maison.mrs": "chris@gw1.maison.mrs", "o'neil@maison.mrs": "oneil",
+                "sylvie@alias.maison.mrs": "sylvie@gw1.maison.mrs",
+                "cache@maison.mrs": "c@gone.example", "redis@maison.mrs": "r@gone.example"}
+    with tables:
+        for key, table in named.items():
+            done = tables.run("postmap", "-q", key, f"proxy:{table}", check=False)
+            assert done.stdout == expected[key] + "\n", (done.stderr, tables.log())
+        queue_id = tables.send("x@y.z", ["chris@maison.mrs", "cache@maison.mrs",
+                                         "redis@maison.mrs", "sylvie@alias.maison.mrs"])
+        tables.wait_removed(queue_id)
+        for final in ("chris@gw1.maison.mrs", "c@gone.example", "r@gone.example",
+                      "sylvie@gw1.maison.mrs"):
+            assert tables.log_lines(rf"{queue_id}: to=<{final}>, orig_to=")
+        assert not tables.log_lines("lookup error|sandbox|killed")
