@@ -134,7 +134,11 @@ static void check_lists(struct check *k, const struct check_scene *scene)
         check_found(k, CHECK_ERROR, path, line,
                     "open relay: neither smtpd_relay_restrictions nor "
                     "smtpd_recipient_restrictions stops strangers, and smtpd does not "
-                    "start like that; put reject_unauth_destination into one");
+                    "start like that; %s",
+                    conf_is_set(c, P_smtpd_relay_restrictions)
+                        ? "put reject_unauth_destination into one"
+                        : "say compatibility_level = 3.6, or put "
+                          "reject_unauth_destination into one");
         return;
     }
     enum outcome first = walk(k, c, relay, 0);

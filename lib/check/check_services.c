@@ -8,9 +8,9 @@
 /* Commands of the stock master.cf that are done by a program of another name, or by a
  * library in the program that needs it (docs/architecture.md). */
 static const char *const answered[] = {
-    "lmtp",    "virtual", "oqmgr",      "showq",    "flush",  "postlogd",
-    "cleanup", "tlsmgr",  "tlsproxy",   "verify",   "anvil",  "trivial-rewrite",
-    "scache",  "dnsblog", "postscreen", "proxymap", "discard"};
+    "lmtp",    "virtual", "oqmgr",      "showq",    "flush",   "postlogd",
+    "cleanup", "tlsmgr",  "tlsproxy",   "verify",   "anvil",   "trivial-rewrite",
+    "scache",  "dnsblog", "postscreen", "proxymap", "discard", "dovecot-auth"};
 
 /* --- programs --- */
 
@@ -24,6 +24,17 @@ static bool has_program(const struct check *k, struct view command)
     return access(path, X_OK) == 0;
 }
 
+/* Programs of Postfix that an installation may lack; the rest works without. */
+static bool is_optional(struct view command)
+{
+    static const char *const names[] = {"qmqpd", "nbdb_reindexd"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (view_eq(command, view_of(names[i])))
+            return true;
+    return false;
+}
+
 static void check_command(struct check *k, const struct master_service *s)
 {
     static const struct view known[] = {
@@ -34,6 +45,14 @@ static void check_command(struct check *k, const struct master_service *s)
 
     if (k->request->programs == NULL || has_program(k, s->command))
         return;
+    if (is_optional(s->command)) {
+        check_found(
+            k, CHECK_WARNING, k->master_path, s->line,
+            "service %.*s: this installation lacks the program %.*s; install it, or "
+            "put # in front of the line",
+            VIEW_FMT(s->name), VIEW_FMT(s->command));
+        return;
+    }
     struct view near = check_nearest(s->command, known, sizeof known / sizeof known[0]);
     if (near.n > 0)
         check_found(k, CHECK_ERROR, k->master_path, s->line,

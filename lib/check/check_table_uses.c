@@ -181,6 +181,14 @@ static bool is_class(const struct conf *c, struct view name)
     return false;
 }
 
+/* Caches are made by the programs that use them. */
+static bool is_cache(struct view name)
+{
+    return view_ends(name, VIEW("_cache_database")) ||
+           view_ends(name, VIEW("_cache_map")) ||
+           view_eq(name, VIEW("address_verify_map"));
+}
+
 /* May tables stand in the value of ENTRY? */
 static bool is_list(const struct conf *c, const struct conf_entry *entry)
 {
@@ -188,6 +196,8 @@ static bool is_list(const struct conf *c, const struct conf_entry *entry)
 
     if (entry->parameter == P_COUNT)
         return is_class(c, entry->name);
+    if (is_cache(entry->name))
+        return false;
     type = parameter_table[entry->parameter].type;
     return type == PARAMETER_STRING || type == PARAMETER_RAW;
 }
@@ -214,7 +224,8 @@ void check_collect_tables(struct check *k)
                 read_entry(k, own, conf_entry(own, i), k->master_path,
                            k->scenes[s].service->line);
     }
-    if (!conf_is_set(c, P_alias_maps)) {
+    if (!conf_is_set(c, P_alias_maps) && conf_view(c, P_mydestination).n > 0 &&
+        view_starts(conf_view(c, P_local_transport), VIEW("local"))) {
         struct reader r = {
             .check = k, .setting = VIEW("alias_maps"), .path = k->main_path};
         read_list(&r, conf_view(c, P_alias_maps), 0);

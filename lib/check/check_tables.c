@@ -159,12 +159,24 @@ static void check_useless_index(struct check *k, const struct table_use *use)
     }
 }
 
+/* texthash: knows "key value" lines only. */
+static void check_alias_type(struct check *k, const struct table_use *use)
+{
+    if (use->role == ROLE_ALIASES && is_type(use, "texthash"))
+        check_found(
+            k, CHECK_WARNING, use->path, use->line,
+            "%.*s: texthash: reads \"key value\" lines and no aliases; say hash:%s "
+            "and run newaliases",
+            VIEW_FMT(use->setting), use->file);
+}
+
 static void check_table(struct check *k, const struct table_use *use)
 {
     const char *suffix = index_suffix(use);
     const char *file = use->file;
     struct stat st;
 
+    check_alias_type(k, use);
     if (suffix)
         file = arena_printf(k->arena, "%s%s", use->file, suffix).p;
     if (stat(file, &st) < 0 || access(file, R_OK) < 0) {

@@ -88,7 +88,7 @@ static void check_relayhost(struct check *k, const struct check_scene *scene)
 static void check_classes(struct check *k)
 {
     static const enum parameter others[] = {P_virtual_alias_domains,
-                                            P_virtual_mailbox_domains, P_relay_domains};
+                                            P_virtual_mailbox_domains};
     struct view rest = conf_view(k->conf, P_mydestination), domain, word;
 
     while (conf_list_next(&rest, &domain)) {

@@ -16,7 +16,7 @@ inet_interfaces = loopback-only
 mynetworks = 127.0.0.0/8
 queue_directory = {place}/queue
 data_directory = {place}/data
-alias_maps = texthash:{place}/etc/aliases.local
+alias_maps = hash:{place}/etc/aliases.local
 alias_database =
 """
 
@@ -52,6 +52,8 @@ class Configuration:
 
     def check(self, status=0):
         """The findings, each "file:line: what; what to do", with the directory taken away."""
+        subprocess.run([STAGE / "bin" / "postalias", "-w", "-c", self.config,
+                        f"hash:{self.config}/aliases.local"], timeout=30, capture_output=True, check=False)
         done = self.run("check")
         assert done.returncode == status, done.stderr
         found = []

@@ -81,6 +81,12 @@ def test_S140_index_older_than_its_text(configuration):
                                    "content; run: postmap lmdb:transport")
 
 
+def test_aliases_in_a_table_type_that_has_none(configuration):
+    configuration.head = configuration.head.replace("alias_maps = hash:", "alias_maps = texthash:")
+    configuration.main("")
+    assert "texthash: reads \"key value\" lines and no aliases; say hash:" in only(configuration)
+
+
 def test_unknown_table_type(configuration):
     line = configuration.main("transport_maps = hsh:/etc/transport\n")
     assert only(configuration) == (f'warning: main.cf:{line}: transport_maps: no table type "hsh" in '

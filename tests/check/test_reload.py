@@ -8,9 +8,7 @@ import pytest
 
 @pytest.fixture
 def running(instance):
-    instance.set(alias_maps="texthash:" + str(instance.directory / "etc" / "aliases.local"))
-    instance.file("aliases.local", "postmaster: root\n")
-    return instance.start()
+    return instance.set(alias_maps=instance.table("aliases", "postmaster: root\n")).start()
 
 
 def word(instance, *words):
