@@ -14,7 +14,7 @@ struct auth {
     const struct conf *conf;
     struct maps *passwords; /* auth_password_maps */
     struct keyring *keys;   /* of those who issue bearer tokens */
-    bool speaks_dovecot;    /* auth_protocol */
+    bool speaks_dovecot;    /* as the service dovecot-auth */
 };
 
 /* session.c: one connection of ours is one login. */

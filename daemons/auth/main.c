@@ -2,8 +2,8 @@
  *
  * The one program that sees what is stored of passwords.  It faces no network: those who
  * do carry challenges and answers (lib/auth).  Runs as the mail owner; as root only where
- * auth_system_users wants shadow or PAM.  An instance of the service with `-o
- * auth_protocol=dovecot` speaks Dovecot's client protocol.
+ * auth_system_users wants shadow or PAM.  As "dovecot-auth" it speaks Dovecot's client
+ * protocol.
  */
 #include "auth.h"
 
@@ -26,7 +26,7 @@ static bool prepare(struct service *s, struct error *e)
 {
     struct auth *a = NEW(struct auth);
     a->conf = s->conf;
-    a->speaks_dovecot = conf_choice(s->conf, P_auth_protocol) == 1;
+    a->speaks_dovecot = strcmp(s->process_name, "dovecot-auth") == 0;
     a->keys = keyring_open(s->conf, e);
     s->state = a;
     if (a->keys == NULL)

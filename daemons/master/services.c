@@ -31,6 +31,8 @@ static const struct program programs[] = {
     {"proxymap", "proxymap", NULL, SOCK_SEQPACKET, SHARED},
     {"anvil", "anvil", NULL, SOCK_SEQPACKET, SHARED},
     {"verify", "verify", NULL, SOCK_SEQPACKET, SHARED},
+    {"auth", "auth", NULL, SOCK_SEQPACKET, SHARED},
+    {"dovecot-auth", "auth", NULL, SOCK_STREAM, SHARED},
     {"qmqpd", "qmqpd", NULL, SOCK_STREAM, PER_CORE},
     /* What others hold and somebody asks for over a socket. */
     {"showq", NULL, "qmgr", SOCK_SEQPACKET, 0},

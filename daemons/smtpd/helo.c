@@ -106,6 +106,19 @@ static void log_hidden(const struct session *s)
     str_done(&names);
 }
 
+/* "AUTH PLAIN LOGIN", and for clients of old as broken_sasl_auth_clients says. */
+static void add_auth(struct session *s, struct str *text)
+{
+    struct view names;
+    struct arena *a = arena_new();
+    if (session_offers_auth(s, a, &names)) {
+        str_addf(text, "\nAUTH %.*s", VIEW_FMT(names));
+        if (conf_bool(s->server->conf, P_broken_sasl_auth_clients))
+            str_addf(text, "\nAUTH=%.*s", VIEW_FMT(names));
+    }
+    arena_free(a);
+}
+
 bool verb_ehlo(struct session *s, const struct command *c)
 {
     if (!introduce(s, c, "EHLO"))
@@ -132,6 +145,7 @@ bool verb_ehlo(struct session *s, const struct command *c)
         str_add(&text, VIEW("\nETRN"));
     if (session_offers_tls(s))
         str_add(&text, VIEW("\nSTARTTLS"));
+    add_auth(s, &text);
     if (shown & EHLO_VERP && s->may_use_verp)
         str_add(&text, VIEW("\nXVERP"));
     if (shown & EHLO_XCLIENT && s->may_xclient)

@@ -100,8 +100,8 @@ static bool take_parameter(struct session *s, struct mail_parameters *m,
         m->flags |= MESSAGE_SMTPUTF8;
         return true;
     }
-    if (view_eq_case(p->name, VIEW("AUTH")) && p->has_value)
-        return true; /* RFC 4954 5: we trust no one in this, and may leave it out */
+    if (view_eq_case(p->name, VIEW("AUTH")) && p->has_value && session_has_auth(s))
+        return session_take_auth_parameter(s, p->value);
     bool ret = view_eq_case(p->name, VIEW("RET"));
     if ((ret || view_eq_case(p->name, VIEW("ENVID"))) && p->has_value) {
         if (!dsn) {

@@ -34,6 +34,25 @@ static void emit_tls(struct session *s, const struct sink *sink)
     str_done(&text);
 }
 
+static void emit_login(struct session *s, const struct sink *sink)
+{
+    struct str name = STR_INIT(1024);
+    struct view user = s->facts.sasl_username;
+    for (size_t i = 0; i < user.n; i++) /* in a comment (RFC 5322 3.2.2) */
+        str_addf(&name, "%s%c", strchr("()\\", user.p[i]) ? "\\" : "", user.p[i]);
+    emit_line(s, sink, "\t(Authenticated sender: %s)", str_cstr(&name));
+    str_done(&name);
+}
+
+/* RFC 3848: ESMTPS, ESMTPA, ESMTPSA; HELO's SMTP stays as it is. */
+static const char *security_letters(const struct session *s, struct view protocol)
+{
+    bool is_encrypted = tls_is_on(&s->tls), is_known = s->facts.sasl_username.n > 0;
+    if (view_eq(protocol, VIEW("SMTP")))
+        return "";
+    return is_encrypted ? (is_known ? "SA" : "S") : is_known ? "A" : "";
+}
+
 void received_emit(struct session *s, const char *queue_id)
 {
     const struct transaction *t = s->transaction;
@@ -64,9 +83,11 @@ void received_emit(struct session *s, const char *queue_id)
                   VIEW_FMT(s->facts.client_name), VIEW_FMT(address));
         if (tls_is_on(&s->tls) && conf_bool(c, P_smtpd_tls_received_header))
             emit_tls(s, t->sink);
-        bool is_encrypted = tls_is_on(&s->tls) && view_ends(protocol, VIEW("ESMTP"));
+        if (s->facts.sasl_username.n > 0 &&
+            conf_bool(c, P_smtpd_sasl_authenticated_header))
+            emit_login(s, t->sink);
         emit_line(s, t->sink, "\t%.*s with %.*s%s%s%s%s", VIEW_FMT(by),
-                  VIEW_FMT(protocol), is_encrypted ? "S" : "", id,
+                  VIEW_FMT(protocol), security_letters(s, protocol), id,
                   queue_id ? queue_id : "", end);
     }
     if (t->recipients == 1) {

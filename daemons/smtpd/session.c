@@ -30,6 +30,7 @@ static const struct verb {
     {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
     {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
     {"STARTTLS", verb_starttls, COUNT_STARTTLS, LAST_IN_GROUP | BEFORE_TLS},
+    {"AUTH", verb_auth, COUNT_AUTH, LAST_IN_GROUP},
     {"MAIL", verb_mail, COUNT_MAIL, 0},
     {"RCPT", verb_rcpt, COUNT_RCPT, 0},
     {"DATA", verb_data, COUNT_DATA, LAST_IN_GROUP},
@@ -46,8 +47,8 @@ static const struct verb {
 };
 
 static const char *const count_names[COUNTS] = {
-    "helo", "ehlo", "starttls", "mail", "rcpt", "data", "bdat",
-    "rset", "noop", "vrfy",     "etrn", "xclient", "xforward", "help", "quit", "unknown"};
+    "helo", "ehlo", "starttls", "auth",    "mail",     "rcpt", "data", "bdat",   "rset",
+    "noop", "vrfy", "etrn",     "xclient", "xforward", "help", "quit", "unknown"};
 
 static const struct verb *verb_find(struct view name)
 {
@@ -392,8 +393,7 @@ void session_run(struct session *s)
     session_new_instance(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
     stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
-    if ((!s->server->tls_wrapper || wrap(s)) && limits_begin(s) &&
-        greet(s))
+    if ((!s->server->tls_wrapper || wrap(s)) && limits_begin(s) && greet(s))
         command_loop(s);
     limits_end(s);
     transaction_end(s);

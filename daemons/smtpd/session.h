@@ -17,6 +17,7 @@
 #include "smtp/ehlo.h"
 #include "tls/tls.h"
 
+struct auth_server;
 struct sink;
 
 enum smtpd_tls_level { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
@@ -47,8 +48,10 @@ struct smtpd {
     struct maps *tls_loglevels;
     bool tls_wrapper;                          /* TLS from the first byte */
     bool ask_certificate, require_certificate; /* of clients */
-    const char *service_name; /* in master.cf */
-    struct match_list *limit_exceptions; /* smtpd_client_event_limit_exceptions */
+    struct auth_server *auth;                  /* NULL: no AUTH */
+    struct match_list *auth_exceptions;        /* smtpd_sasl_exceptions_networks */
+    const char *service_name;                  /* in master.cf */
+    struct match_list *limit_exceptions;       /* smtpd_client_event_limit_exceptions */
     struct match_list *xclient_hosts, *xforward_hosts;
     struct maps *reject_filters;
     bool standalone;         /* sendmail -bs: no network, no policy */
@@ -60,6 +63,7 @@ enum verb_count {
     COUNT_HELO,
     COUNT_EHLO,
     COUNT_STARTTLS,
+    COUNT_AUTH,
     COUNT_MAIL,
     COUNT_RCPT,
     COUNT_DATA,
@@ -90,7 +94,7 @@ struct session {
     struct arena *arena;         /* facts of the client; lives as long as the session */
     struct access_subject facts; /* who the client is and what it asked for */
     struct forwarded forwarded;
-    struct ipc *anvil;               /* the session is counted; NULL: it is not */
+    struct ipc *anvil; /* the session is counted; NULL: it is not */
     bool may_xclient, may_xforward;
     char instance[64];               /* facts.instance's bytes */
     struct str helo;                 /* facts.helo_name's bytes */
@@ -172,8 +176,8 @@ void transcript_close(struct session *s);
 
 /* client.c: name and address of PEER.  May suspend (DNS). */
 void client_identify(struct session *s, const struct net_address *peer);
-/* Behind a load balancer (smtpd_upstream_proxy_protocol): *PEER becomes who it says; false
- * (logged): hang up.  May suspend. */
+/* Behind a load balancer (smtpd_upstream_proxy_protocol): *PEER becomes who it says;
+ * false (logged): hang up.  May suspend. */
 bool client_behind_proxy(struct session *s, struct net_address *peer);
 /* "name[address]" for the log anew. */
 void client_show(struct session *s);
@@ -182,6 +186,7 @@ void client_show(struct session *s);
 bool verb_helo(struct session *s, const struct command *c);
 bool verb_ehlo(struct session *s, const struct command *c);
 bool verb_starttls(struct session *s, const struct command *c);
+bool verb_auth(struct session *s, const struct command *c);
 bool verb_mail(struct session *s, const struct command *c);
 bool verb_rcpt(struct session *s, const struct command *c);
 bool verb_data(struct session *s, const struct command *c);
@@ -200,6 +205,15 @@ bool verb_quit(struct session *s, const struct command *c);
 bool session_start_tls(struct session *s);
 /* Is STARTTLS to be announced? */
 bool session_offers_tls(const struct session *s);
+
+/* auth.c: the mechanisms to announce, in A; false: none.  May suspend. */
+bool session_offers_auth(struct session *s, struct arena *a, struct view *names);
+/* Is AUTH known on this session, also if it must wait for TLS? */
+bool session_has_auth(const struct session *s);
+/* The client is nobody again (STARTTLS). */
+void session_forget_login(struct session *s);
+/* MAIL's AUTH=; false: a reply was sent. */
+bool session_take_auth_parameter(struct session *s, struct view value);
 
 /* xclient.c, for both: may VERB run now?  False: a reply was sent. */
 bool peer_command_may_run(struct session *s, const struct command *c, const char *verb,

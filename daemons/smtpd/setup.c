@@ -97,7 +97,7 @@ struct smtpd *smtpd_new(const struct conf *c, bool standalone, struct error *e)
     d->reject_filters = maps_open(c, conf_view(c, P_smtpd_reject_filter_maps), 0);
     d->reject_footers = maps_open(c, conf_view(c, P_smtpd_reject_footer_maps), 0);
     smtpd_tls_setup(d);
-    if (read_settings(d, e) && (standalone || open_policy(d, e)))
+    if (read_settings(d, e) && smtpd_auth_setup(d, e) && (standalone || open_policy(d, e)))
         return d;
     smtpd_free(d);
     return NULL;
@@ -112,6 +112,7 @@ static void close_list(struct match_list *m)
 void smtpd_free(struct smtpd *d)
 {
     smtpd_tls_free(d);
+    smtpd_auth_free(d);
     close_list(d->verp_clients);
     close_list(d->limit_exceptions);
     close_list(d->xclient_hosts);
@@ -151,6 +152,7 @@ void smtpd_judge_client(struct session *s)
     if (d->standalone)
         return;
     s->may_use_verp = is_listed(s, d->verp_clients);
+    s->debug = 0;
     s->may_xclient = is_listed(s, d->xclient_hosts);
     s->may_xforward = is_listed(s, d->xforward_hosts);
     s->trusted_newlines = is_listed(s, d->bare_newline_exclusions);

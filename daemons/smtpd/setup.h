@@ -12,6 +12,9 @@ void smtpd_free(struct smtpd *d);
 /* starttls.c: keys and levels; what is wrong is logged, and TLS is refused then. */
 void smtpd_tls_setup(struct smtpd *d);
 void smtpd_tls_free(struct smtpd *d);
+/* auth.c: whom to ask for passwords; false with *E when the settings cannot be used. */
+bool smtpd_auth_setup(struct smtpd *d, struct error *e) MUST_CHECK;
+void smtpd_auth_free(struct smtpd *d);
 /* What the lists say of the client of S, once it is known. */
 void smtpd_judge_client(struct session *s);
 

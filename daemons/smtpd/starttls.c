@@ -93,6 +93,7 @@ static void forget_the_past(struct session *s)
     s->facts.helo_name = VIEW_NONE;
     s->facts.protocol = VIEW("SMTP");
     s->facts.pipelined = false;
+    session_forget_login(s);
     s->esmtp = false;
     s->ehlo_hidden = 0;
 }

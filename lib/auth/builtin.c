@@ -59,7 +59,6 @@ static enum sasl_outcome converse(struct auth_login *l, struct ipc *c)
             ipc_receive(c, l->sasl.arena, clock_in(l->server->timeout), &l->sasl.error);
         if (m == NULL)
             return SASL_UNAVAILABLE;
-        l->sasl.user = ipc_get_view(m, IPC_ATTR_USER);
         switch ((int)ipc_message_type(m)) {
         case IPC_AUTH_CHALLENGE:
             if (!carry(l, c, ipc_get_view(m, IPC_ATTR_CHALLENGE), &cancelled))
@@ -68,9 +67,11 @@ static enum sasl_outcome converse(struct auth_login *l, struct ipc *c)
                 return SASL_CANCELLED;
             continue;
         case IPC_AUTH_PROVED:
+            l->sasl.user = ipc_get_view(m, IPC_ATTR_USER);
             l->sasl.authorize = ipc_get_view(m, IPC_ATTR_AUTHORIZE);
             return SASL_PROVED;
         case IPC_AUTH_REFUSED:
+            l->sasl.user = ipc_get_view(m, IPC_ATTR_USER);
             error_set(&l->sasl.error, "4.7.0", "%.*s",
                       VIEW_FMT(ipc_get_view(m, IPC_ATTR_TEXT)));
             return (enum sasl_outcome)ipc_get_u64(m, IPC_ATTR_OUTCOME_CODE, SASL_REFUSED);

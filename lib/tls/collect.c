@@ -5,6 +5,7 @@
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 /* "prime256v1": OpenSSL's short name. */
@@ -190,4 +191,36 @@ void tls_log_untrusted(SSL *ssl, long result, struct view peer, bool is_server,
         break;
     }
     str_done(&issuer);
+}
+
+static void add_certificate(X509 *x, int at, const EVP_MD *digest, struct arena *a,
+                            struct str *out)
+{
+    char *pem;
+    BIO *bio = BIO_new(BIO_s_mem());
+    str_addf(out, "%2d subject: ", at);
+    add_name(X509_get_subject_name(x), out);
+    str_add(out, VIEW("\n    issuer: "));
+    add_name(X509_get_issuer_name(x), out);
+    str_addf(out, "\n   cert digest=%.*s\n   pkey digest=%.*s\n",
+             VIEW_FMT(tls_certificate_fingerprint(x, digest, a)),
+             VIEW_FMT(tls_certificate_key_fingerprint(x, digest, a)));
+    if (bio && PEM_write_bio_X509(bio, x) == 1) {
+        long n = BIO_get_mem_data(bio, &pem);
+        str_add(out, (struct view){pem, (size_t)n});
+    }
+    BIO_free(bio);
+}
+
+bool tls_peer_chain(struct stream *s, const struct conf *c, struct str *out)
+{
+    struct tls_layer *t = tls_layer_of(s);
+    STACK_OF(X509) *chain = t ? SSL_get_peer_cert_chain(t->ssl) : NULL;
+    const EVP_MD *digest = tls_digest(conf_view(c, P_smtp_tls_fingerprint_digest));
+    struct arena *a = arena_new();
+    for (int i = 0; chain && i < sk_X509_num(chain); i++)
+        add_certificate(sk_X509_value(chain, i), i, digest, a, out);
+    arena_free(a);
+    ERR_clear_error();
+    return chain && sk_X509_num(chain) > 0;
 }
