@@ -1,18 +1,22 @@
 /* proxymap - tables that one process asks for all others
  *
  * Other programs run on fibers and must not wait in a client library of a database; here
- * such libraries wait in worker threads.  It is also the place of proxy:type:name.  As
- * "proxywrite" it serves proxy_write_maps, and writes.  Runs as the mail owner, reads
- * what the tables need.  proxymap(8), docs/tables.md.
+ * such libraries wait in worker threads.  It is also the place of proxy:type:name.  On
+ * the socket proxywrite it serves proxy_write_maps, and writes.  Runs as the mail owner,
+ * reads what the tables need.  proxymap(8), docs/tables.md.
  */
 #include "proxymap.h"
 
-#include "base/memory.h"
 #include "run/thread.h"
 #include "table/paths.h"
 
 /* Questions that wait for a server at a time. */
 enum { WORKERS = 32 };
+
+/* The two services; one process serves both. */
+static struct {
+    struct proxymap reads, writes;
+} services;
 
 /* Libraries are loaded with the rights and the stack of the start. */
 static void load_modules(const struct proxymap *p)
@@ -25,21 +29,23 @@ static void load_modules(const struct proxymap *p)
         table_load_modules(spec);
 }
 
+static void open_service(struct proxymap *p, const struct conf *c, bool writes)
+{
+    *p = (struct proxymap){.conf = c,
+                           .writes = writes,
+                           .parameter = writes ? "proxy_write_maps" : "proxy_read_maps",
+                           .open = hash_new()};
+    approval_read(p, conf_directory(c));
+    load_modules(p);
+}
+
 static bool prepare(struct service *s, struct error *e)
 {
-    struct proxymap *p = NEW(struct proxymap);
-    struct view name = view_of(s->name);
-
     (void)e;
     table_proxy_directly();
     thread_set_workers(WORKERS);
-    p->conf = s->conf;
-    p->writes = view_eq(name, conf_view(s->conf, P_proxywrite_service_name));
-    p->parameter = p->writes ? "proxy_write_maps" : "proxy_read_maps";
-    p->open = hash_new();
-    approval_read(p, conf_directory(s->conf));
-    load_modules(p);
-    s->state = p;
+    open_service(&services.reads, s->conf, false);
+    open_service(&services.writes, s->conf, true);
     return true;
 }
 
@@ -52,9 +58,12 @@ static void sandbox(struct service *s, struct sandbox_profile *profile)
 static void session(struct service *s, const struct service_socket *socket, int fd,
                     const struct net_address *peer)
 {
-    (void)socket;
+    bool writes =
+        view_eq(view_of(socket->name), conf_view(s->conf, P_proxywrite_service_name));
+
     (void)peer;
-    proxymap_session(s->state, fd, conf_time(s->conf, P_ipc_timeout));
+    proxymap_session(writes ? &services.writes : &services.reads, fd,
+                     conf_time(s->conf, P_ipc_timeout));
 }
 
 int main(int argc, char **argv)

@@ -8,7 +8,7 @@
 
 struct proxymap {
     const struct conf *conf;
-    bool writes;           /* the service is proxywrite */
+    bool writes;           /* the service proxywrite */
     const char *parameter; /* proxy_read_maps or proxy_write_maps */
     struct hash *approved; /* "type:name" of tables that may be asked for */
     struct hash *open;     /* tables by flags and "type:name"; never closed */

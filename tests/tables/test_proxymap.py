@@ -4,11 +4,21 @@ Programs on fibers reach network tables through it in silence, and proxy:type:na
 Covers S149, S150, S156 for network tables.
 """
 
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
 import time
+
+import pytest
+
+from harness.instance import STAGE, Dialogue, wait_until
 
 from .fake_servers import Lines, Netstrings, serve
 from .servers import Memcached, Redis
 
+PROBE = pathlib.Path(os.environ.get("TABLE_PROBE", STAGE.parent / "lib/table/table_probe"))
 HELLO = "EHLO client.example.com"
 MAIL = "MAIL FROM:<chris@maison.mrs>"
 
@@ -149,3 +159,102 @@ def test_cache_is_shared(tables):
             assert accepts(tables, "a@maison.mrs")[0].startswith("250")
             queue_id = tables.send("chris@maison.mrs", "a@maison.mrs")
             tables.wait_log(rf"{queue_id}: to=<b@maison.mrs>, orig_to=<a@maison.mrs>")
+
+
+def probe(tables, action, table, key, *value):
+    """What table_probe says: the value, None, or "! " and why."""
+    done = subprocess.run([str(PROBE), str(tables.config), action, table, key, *value],
+                          cwd=tables.queue, capture_output=True, text=True, timeout=30)
+    return {0: done.stdout.strip(), 1: None}.get(done.returncode, "! " + done.stderr.strip())
+
+
+@pytest.mark.skipif(not PROBE.exists(), reason="needs table_probe beside the stage")
+@pytest.mark.parametrize("way", ["", "fiber-"])
+def test_writing(tables, way):
+    """proxy_write_maps: only what it lists, only through proxywrite."""
+    with Redis() as redis:
+        common = dict(server=f"inet:127.0.0.1:{redis.port}", password="sesame",
+                      command="GET w:%s")
+        table = tables.definition("w.cf", "redis", store_format="w:%s", ttl=100, **common)
+        other = tables.definition("o.cf", "redis", **common)
+        tables.set(proxy_write_maps=f"proxy:{table}",
+                   proxy_read_maps=f"proxy:{table} proxy:{other} proxy:static:x")
+        with tables:
+            assert probe(tables, way + "get", f"proxy:{table}", "key") is None
+            assert probe(tables, way + "put", f"proxy:{table}", "Key", "one value") == ""
+            assert probe(tables, way + "get", f"proxy:{table}", "key") == "one value"
+            assert redis.do("GET", "w:key") == "one value"
+            assert 0 < int(redis.do("TTL", "w:key")) <= 100
+            assert probe(tables, way + "delete", f"proxy:{table}", "key") == ""
+            assert probe(tables, way + "get", f"proxy:{table}", "key") is None
+            assert "proxywrite service is not configured for table" in \
+                probe(tables, way + "put", f"proxy:{other}", "key", "x")
+            tables.wait_log("proxymap.*to approve this table for read-write access, list "
+                            f"proxy:{other} in main.cf:proxy_write_maps")
+
+
+def test_proxymap_dies(tables):
+    """The next question finds the next process."""
+    with serve(Lines, {"a@maison.mrs": "200 OK"}) as server:
+        table = f"tcp:127.0.0.1:{server.server_address[1]}"
+        tables.set(smtpd_recipient_restrictions=f"check_recipient_access {table}, reject",
+                   mydestination="maison.mrs", local_recipient_maps="")
+        with tables, Dialogue(tables.address, tables.port) as talk:
+            def rcpt():
+                talk.say("RCPT TO:<a@maison.mrs>")
+                return talk.reply()
+            for line in ("HELO x", "MAIL FROM:<x@y.z>"):
+                talk.reply()
+                talk.say(line)
+            talk.reply()
+            assert rcpt().startswith("250")
+            for process in children(tables, "proxymap"):
+                os.kill(process, signal.SIGKILL)
+            wait_until(lambda: rcpt().startswith("250"), "an answer of the next proxymap")
+
+
+def children(tables, name):
+    """Processes of this instance by the name of their program."""
+    master = int((tables.queue / "pid/master.pid").read_text())
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == master and command[0].decode().endswith(name):
+            found.append(int(entry.name))
+    assert found
+    return found
+
+
+def test_a_slow_server_delays_nobody_else(tables):
+    """Questions wait side by side."""
+    class Slow(Lines):
+        def handle(self):
+            time.sleep(3)
+            super().handle()
+
+    with serve(Slow, {}) as slow, serve(Lines, {"fast@maison.mrs": "200 OK"}) as fast:
+        def table(server):
+            return f"tcp:127.0.0.1:{server.server_address[1]}"
+        tables.set(smtpd_helo_restrictions=f"check_helo_access {table(slow)}",
+                   smtpd_delay_reject="no", mydestination="maison.mrs", local_recipient_maps="",
+                   smtpd_recipient_restrictions=f"check_recipient_access {table(fast)}, reject")
+        with tables, contextlib.ExitStack() as stack:
+            talks = [stack.enter_context(Dialogue(tables.address, tables.port))
+                     for _ in range(6)]
+            begin = time.monotonic()
+            for talk in talks:
+                talk.reply()
+                talk.say("HELO slow.example")
+            quick = stack.enter_context(Dialogue(tables.address, tables.port))
+            for line in ("MAIL FROM:<x@y.z>", "RCPT TO:<fast@maison.mrs>"):
+                quick.reply()
+                quick.say(line)
+            assert quick.reply().startswith("250")
+            assert time.monotonic() - begin < 2.5, "others waited"
+            for talk in talks:
+                assert talk.reply().startswith("250")
+            assert time.monotonic() - begin < 9, "the slow ones waited for each other"
