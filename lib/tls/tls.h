@@ -69,6 +69,11 @@ bool tls_connect(struct tls_client *t, struct stream *s, const struct tls_connec
 /* Forget the session that was kept for this server, which turned out badly. */
 void tls_forget_session(struct stream *s);
 
+/* The chain that the server of S sent, each certificate with its names and fingerprints
+ * above, in PEM, appended to OUT.  False when there is none. */
+bool tls_peer_chain(struct stream *s, const struct conf *c,
+                    struct str *out) __attribute__((warn_unused_result));
+
 /* --- layer.c --- */
 /* Say goodbye (close_notify) as far as that needs no waiting; before stream_close().
  * Nothing on a stream without TLS. */

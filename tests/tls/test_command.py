@@ -1,11 +1,13 @@
 """`postfix tls`: from nothing to a certificate in use."""
 
+import os
 import re
 import ssl
+import subprocess
 
-from harness.instance import Instance, wait_until
+from harness.instance import STAGE, Instance, wait_until
 
-from .certificates import openssl
+from .certificates import Authority, fingerprint, openssl
 
 
 def value(instance, name):
@@ -56,3 +58,32 @@ def test_enable_and_renew(place):
         context.check_hostname = False
         client.starttls(context=context)
     assert wait_until(lambda: "TLS connection established" in instance.log(), "the handshake")
+
+
+def test_finger(place):
+    """posttls-finger: what a server proves, by each way of proof."""
+    authority = Authority(place / "ca")
+    chain = authority.issue("server.pem", "localhost")
+    server = Instance(place / "a", smtpd_tls_security_level="may", smtpd_tls_chain_files=chain)
+    with server:
+        def finger(*words):
+            done = subprocess.run([STAGE / "bin/posttls-finger", *words], capture_output=True,
+                                  text=True, timeout=60,
+                                  env=dict(os.environ, MAIL_CONFIG=str(server.config)))
+            return done.returncode, done.stdout, done.stderr
+        there = f"[127.0.0.1]:{server.port}"
+        status, _, log = finger("-l", "secure", "-F", str(authority.file), there, "localhost")
+        assert status == 0, log
+        assert f"posttls-finger: Connected to 127.0.0.1[127.0.0.1]:{server.port}\n" in log
+        assert "posttls-finger: > STARTTLS\n" in log
+        assert "posttls-finger: Verified TLS connection established to 127.0.0.1" in log
+        assert "Untrusted TLS" in finger("-l", "secure", there)[2]
+        assert "Trusted TLS" in finger("-l", "secure", "-F", str(authority.file), there, "x")[2]
+        assert "Verified TLS" in finger("-c", "-l", "fingerprint", "-d", "sha256", there,
+                                        fingerprint(chain))[2]
+        assert "TLSv1.2 with cipher" in finger("-l", "encrypt", "-p", "<=TLSv1.2", there)[2]
+        _, shown, log = finger("-cC", "-L", "none", "-l", "may", there)
+        assert shown.startswith(" 0 subject: /CN=localhost\n") and log == ""
+        assert "-----BEGIN CERTIFICATE-----" in shown
+        assert "The session was resumed" in finger("-r", "1", "-l", "may", there)[2]
+        assert finger("-l", "may", "[127.0.0.1]:1")[0] == 1
