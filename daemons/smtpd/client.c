@@ -4,58 +4,8 @@
  * else it is "unknown", and the PTR name is kept apart as the reverse name.
  */
 #include "base/log.h"
-#include "net/dns.h"
 #include "net/proxy_header.h"
 #include "session.h"
-
-#define NAME_TIMEOUT (20 * CLOCK_SECOND)
-
-static enum access_name_status status_of(enum dns_result r)
-{
-    return r == DNS_OK         ? ACCESS_NAME_OK
-           : r == DNS_TEMPFAIL ? ACCESS_NAME_TEMPFAIL
-                               : ACCESS_NAME_PERMFAIL;
-}
-
-/* Does NAME have PEER among its addresses? */
-static enum access_name_status verify(struct session *s, struct view name,
-                                      const struct net_address *peer)
-{
-    struct dns_addresses found;
-    struct error e = ERROR_INIT;
-    char text[NET_ADDRESS_TEXT];
-    unsigned want = net_address_family(peer) == AF_INET6 ? DNS_WANT_IPV6 : DNS_WANT_IPV4;
-    struct arena *scratch = arena_new();
-    enum dns_result result =
-        dns_lookup_addresses(scratch, name, want, NAME_TIMEOUT, &found, &e);
-    bool leads_back = false;
-    for (size_t i = 0; result == DNS_OK && i < found.n; i++)
-        leads_back = leads_back || net_address_eq(&found.items[i].address, peer);
-    arena_free(scratch);
-    if (leads_back)
-        return ACCESS_NAME_OK;
-    log_warning("hostname %.*s does not resolve to address %s%s%s", VIEW_FMT(name),
-                net_address_text(peer, text), result == DNS_OK ? "" : ": ",
-                result == DNS_OK ? "" : e.text);
-    (void)s;
-    return result == DNS_TEMPFAIL ? ACCESS_NAME_TEMPFAIL : ACCESS_NAME_PERMFAIL;
-}
-
-static void look_up_name(struct session *s, const struct net_address *peer)
-{
-    struct view name;
-    struct error e = ERROR_INIT;
-    struct access_subject *f = &s->facts;
-    enum dns_result result = dns_lookup_ptr(s->arena, peer, NAME_TIMEOUT, &name, &e);
-    f->reverse_name_status = status_of(result);
-    f->name_status = f->reverse_name_status;
-    if (result != DNS_OK)
-        return;
-    f->reverse_name = name;
-    f->name_status = verify(s, name, peer);
-    if (f->name_status == ACCESS_NAME_OK)
-        f->client_name = name;
-}
 
 static void set_server(struct session *s, const struct net_address *server)
 {
@@ -91,7 +41,7 @@ void client_identify(struct session *s, const struct net_address *peer)
         f->client_address = arena_dup(s->arena, view_of(net_address_text(peer, text)));
         s->facts.client_port = arena_printf(s->arena, "%u", (unsigned)net_address_port(peer));
         if (conf_bool(c, P_smtpd_peername_lookup))
-            look_up_name(s, peer);
+            access_find_names(f, s->arena, peer);
     } else {
         f->client_name = f->reverse_name = VIEW("localhost");
         f->client_address = VIEW("127.0.0.1");

@@ -134,6 +134,11 @@ bool access_client_is_own(struct access *a, const struct access_subject *subject
 void access_log_event(const struct access_subject *s, const char *action,
                       struct view text);
 
+/* Fill in the names of F for a client at PEER, in A: verified, reverse, and how sure they
+ * are.  F's names are "unknown" before.  May suspend (DNS). */
+void access_find_names(struct access_subject *f, struct arena *a,
+                       const struct net_address *peer);
+
 /* Log "NOQUEUE: ACTION: STATE: TEXT; from=<..> to=<..> ..." of a filter's verdict. */
 void access_log_proxy(const struct access_subject *s, const char *action,
                       struct view text);

@@ -25,7 +25,8 @@ def send(talk, *lines):
 
 def test_xclient(instance):
     """The front end's client counts: name, address, HELO, login, and rights that follow."""
-    instance.set(**dict(BASE, smtpd_authorized_xclient_hosts="static:all"))
+    instance.set(**dict(BASE, smtpd_authorized_xclient_hosts="static:all",
+                        inet_protocols="all"))
     with instance, Dialogue(instance.address, instance.port) as talk:
         talk.reply()
         assert ("XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT"
