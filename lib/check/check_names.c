@@ -6,6 +6,8 @@
 #include "base/number.h"
 #include "check/check_private.h"
 #include "conf/conf_check.h"
+#include "conf/expand.h"
+#include "conf/parameter.h"
 
 /* "path:12" into its parts. */
 static unsigned take_place(struct check *k, const char *place, const char **path)
@@ -83,8 +85,56 @@ static void tell_override_notes(struct check *k)
     }
 }
 
+/* --- $names that nothing defines --- */
+
+struct reference {
+    struct check *check;
+    const struct conf *conf;
+    const char *path;
+    unsigned line;
+    struct view setting;
+};
+
+static void check_reference(struct view name, void *arg)
+{
+    const struct reference *r = arg;
+    enum parameter p;
+    struct view transport;
+    bool found;
+
+    (void)conf_named(r->conf, name, &found);
+    if (found || parameter_find(name, &p) ||
+        parameter_find_template(name, &p, &transport))
+        return;
+    check_found(r->check, CHECK_WARNING, r->path, r->line,
+                "$%.*s in `%.*s' stands for nothing; define it, or correct the name",
+                VIEW_FMT(name), VIEW_FMT(r->setting));
+}
+
+/* Values that their users expand know names of their own. */
+static void check_references(struct check *k)
+{
+    for (size_t s = 0; s < k->n_scenes; s++) {
+        const struct conf *c = k->scenes[s].conf;
+        for (size_t i = 0; i < conf_entry_count(c); i++) {
+            const struct conf_entry *entry = conf_entry(c, i);
+            struct reference r = {k, c, k->main_path, entry->line, entry->name};
+            bool is_own = k->scenes[s].service != NULL && entry->line == 0;
+            if (is_own) {
+                r.path = k->master_path;
+                r.line = k->scenes[s].service->line;
+            }
+            if ((s > 0 && !is_own) || entry->parameter == P_COUNT ||
+                parameter_table[entry->parameter].type == PARAMETER_RAW)
+                continue;
+            expand_names(entry->raw, check_reference, &r);
+        }
+    }
+}
+
 void check_names(struct check *k)
 {
+    check_references(k);
     tell_reader_notes(k);
     tell_findings(k);
     tell_override_notes(k);

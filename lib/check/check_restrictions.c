@@ -47,6 +47,17 @@ static struct view nearest_word(struct view word)
     return check_nearest(word, names, n);
 }
 
+/* Anybody can name this host as an MX of a domain of his. */
+static void check_backup(const struct watched_list *l, const struct conf *c,
+                         const struct restriction_word *w)
+{
+    if (view_eq_case(w->name, VIEW("permit_mx_backup")) &&
+        conf_view(c, P_permit_mx_backup_networks).n == 0)
+        tell(l, CHECK_WARNING,
+             "permit_mx_backup relays for everybody who names this host in an MX record; "
+             "name the networks of their first MX hosts in permit_mx_backup_networks");
+}
+
 static void check_word(const struct watched_list *l, const struct conf *c,
                        const struct restriction_word *w)
 {
@@ -143,8 +154,10 @@ static void check_list(struct watched_list *l, const struct conf *c, struct view
     struct restriction_words words;
 
     restriction_words_read(text, l->check->arena, &words);
-    for (size_t i = 0; i < words.n; i++)
+    for (size_t i = 0; i < words.n; i++) {
         check_word(l, c, &words.items[i]);
+        check_backup(l, c, &words.items[i]);
+    }
     check_order(l, &words);
 }
 

@@ -64,6 +64,21 @@ def test_S129_S138_comments_and_continuations_are_read(configuration):
     assert done.returncode == 1
 
 
+def test_S135_name_that_stands_for_nothing(configuration):
+    line = configuration.main("relayhost = [mail.$mydomian]\nmy_host = a\nrelay_domains = $my_host\n")
+    assert only(configuration) == (f"warning: main.cf:{line}: $mydomian in `relayhost' stands for nothing; define "
+                                   "it, or correct the name")
+
+
+def test_S136_the_sample_configuration_has_no_findings(configuration):
+    (configuration.config / "main.cf").write_text(
+        configuration.head + (ROOT / "conf" / "main.cf").read_text().replace("/etc/aliases", "/etc/nowhere"))
+    configuration.file("master.cf", (ROOT / "conf" / "master.cf").read_text())
+    passed = ("overriding earlier entry", "/etc/nowhere")
+    assert [line for line in configuration.check() if "warning: " in line
+            and not any(word in line for word in passed)] == []
+
+
 # --- tables ---
 
 def test_S140_index_older_than_its_text(configuration):
@@ -186,6 +201,15 @@ def test_S252_open_relays(configuration, text, words):
     configuration.main(text)
     found = "\n".join(line for line in configuration.check(1 if "into one" in (words or "") else 0))
     assert (words or "mynetworks_style = class trusts") in found
+
+
+def test_S254_backup_mx_for_everybody(configuration):
+    text = "smtpd_relay_restrictions = permit_mynetworks, permit_mx_backup, reject_unauth_destination\n"
+    line = configuration.main(text)
+    hit = only(configuration)
+    assert hit.startswith(f"warning: main.cf:{line}: smtpd_relay_restrictions: permit_mx_backup relays for everybody")
+    configuration.main(text + "permit_mx_backup_networks = 192.0.2.0/24\n")
+    assert configuration.check() == []
 
 
 def test_S128_loopback_and_own_networks_are_no_open_relay(configuration):
