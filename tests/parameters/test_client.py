@@ -3,6 +3,9 @@
 A row's settings belong to a transport; a host that behaves as the row says takes its mail.
 """
 
+import re
+import time
+
 import pytest
 
 from harness.instance import wait_until
@@ -48,7 +51,8 @@ class Hosts:
 
     def __init__(self, room, net):
         self.net = net
-        self.site = Site(room / "a", net, smtp_tcp_port=net.port, disable_dns_lookups="no")
+        self.site = Site(room / "a", net, smtp_tcp_port=net.port, info_log_address_format="internal",
+                         delay_logging_resolution_limit="0")
         self.hosts = {}
 
     def case(self, name, kind, **settings):
@@ -80,8 +84,21 @@ def world(room, net):
         for number, row in enumerate(CONTENT):
             one.case(f"{kind}-c{number}", kind, **{names(row, kind): row[2]})
         others(one, kind)
+    routing(one, net)
     with one.site:
         yield one
+
+
+def routing(one, net):
+    """Domains whose way the DNS tells."""
+    net.address("gw1.maison.mrs", "127.0.0.1")
+    for name, settings in (("self", {"best_mx_transport": "discard:"}), ("self-loop", {})):
+        net.mx(f"{name}.example", "10 gw1.maison.mrs")
+        one.site.client(name, "smtp", **settings)
+    for name, settings in (("ignoring", {"ignore_mx_lookup_error": "yes"}), ("minding", {})):
+        net.address(f"{name}.example", net.host(f"mx.{name}.example").address, pointer=False)
+        net.fails(f"{name}.example", {"MX": "servfail"})
+        one.site.client(name, "smtp", **settings)
 
 
 def others(one, kind):
@@ -106,6 +123,12 @@ def others(one, kind):
     one.case(f"{kind}-cache", kind, **{f"{kind}_connection_cache_destinations": "static:all",
                                        f"{kind}_connection_reuse_count_limit": "2",
                                        f"{kind}_connection_cache_time_limit": "5s"})
+    one.case(f"{kind}-short", kind, **{f"{kind}_connection_cache_destinations": "static:all",
+                                       f"{kind}_connection_reuse_time_limit": "1s",
+                                       f"{kind}_connection_cache_time_limit": "9s"})
+    spare = one.case(f"{kind}-spare", kind)
+    one.site.client(f"{kind}-gone", kind, f"[{one.net.refusing('gone.example')}]:{one.net.port}",
+                    **{f"{kind}_fallback_relay": f"[{spare.address}]:{one.net.port}"})
     hello = {"smtp": "smtp_helo_name", "lmtp": "lmtp_lhlo_name"}[kind]
     one.case(f"{kind}-hello", kind, **{hello: "my.own.name"})
 
@@ -169,11 +192,14 @@ def test_keywords(world, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_quoting(world, kind):
-    """smtp_quote_rfc821_envelope lmtp_quote_rfc821_envelope: no: the address as it is."""
+    """smtp_quote_rfc821_envelope lmtp_quote_rfc821_envelope: no: the address as it is; and in
+    the log info_log_address_format = internal, delay_logging_resolution_limit = 0."""
     world.site.send("chris@maison.mrs", f'"a b"@{kind}-quote.example')
     world.site.wait_log(rf"{kind}-quote\.example>.* status=")
     rcpt = next(line for line in world.said(f"{kind}-quote") if line.startswith("RCPT"))
     assert rcpt.startswith(f"RCPT TO:<a b@{kind}-quote.example>")
+    line = world.site.wait_log(rf"to=<a b@{kind}-quote\.example>.* status=")[0]  # internal form
+    assert re.search(r" delay=\d+, delays=\d+/\d+/\d+/\d+,", line), line  # no fractions
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -188,6 +214,43 @@ def test_connection_cache(world, kind):
     per_session = [sum(line.startswith("MAIL") for line in session.commands)
                    for session in world.hosts[name].sessions]
     assert per_session == [2, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reuse_time(world, kind):
+    """smtp_connection_reuse_time_limit lmtp_connection_reuse_time_limit: a session that is too
+    old after a delivery is not kept for the next one."""
+    name = f"{kind}-short"
+    for number in range(1, 4):
+        world.send(name)
+        world.site.wait_log(rf"to=<a@{name}\.example>.* status=sent", count=number)
+        if number == 1:
+            time.sleep(1.1)
+    assert len(world.hosts[name].sessions) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fallback(world, kind):
+    """smtp_fallback_relay lmtp_fallback_relay"""
+    world.send(f"{kind}-gone")
+    world.site.wait_log(rf"to=<a@{kind}-gone\.example>.* status=sent")
+    assert world.hosts[f"{kind}-spare"].messages
+
+
+def test_mx_of_our_own(world):
+    """best_mx_transport: where mail goes that the DNS sends to ourselves"""
+    world.send("self")
+    world.send("self-loop")
+    world.site.wait_log(r"to=<a@self\.example>.* status=sent")
+    world.site.wait_log(r"to=<a@self-loop\.example>.* status=bounced .*loops back")
+
+
+def test_mx_lookup_error(world):
+    """ignore_mx_lookup_error: the address of the domain is tried"""
+    world.send("ignoring")
+    world.send("minding")
+    world.site.wait_log(r"to=<a@ignoring\.example>.* status=sent")
+    world.site.wait_log(r"to=<a@minding\.example>.* status=deferred")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -77,6 +77,10 @@ ROWS = [
      "Subject: x\n\nx\n", "(?m)^Message-I[dD]: ", "(?s)(?!.*Message-I[dD]:)"),
     ("append_at_myorigin", "no", {"remote_header_rewrite_domain": ""}, "b@sink.example",
      "From: anne\n\nx\n", r"(?m)^From: anne$", r"(?m)^From: anne@maison\.mrs"),
+    ("smtpd_hide_client_session", "yes", {}, "b@sink.example", TEXT, r"^250 .*\nReceived: by gw1",
+     r"^250 .*\nReceived: from client\.example"),
+    ("default_verp_delimiters", "-=", {}, "b@sink.example", TEXT,
+     r"FROM anne-b=sink\.example@host", r"FROM anne\+b=sink\.example@host"),
     ("header_address_token_limit", "6", {}, "b@sink.example",
      "To: " + ",\n ".join(f"u{n}" for n in range(30)) + "\n\nx\n", r"(?s)(?!.*u29@maison)",
      r"u29@maison\.mrs"),
@@ -98,7 +102,8 @@ def site(room, net):
 
 def seen(site, server, case, recipient, text):
     """The reply, and what reached the host, as one text."""
-    reply = site.mail(server, "anne@host.maison.mrs", recipient, f"X-Case: {case}\n{text}")
+    options = " XVERP" if "verp" in server else ""
+    reply = site.mail(server, "anne@host.maison.mrs", recipient, f"X-Case: {case}\n{text}", options)
     if not reply.startswith("250"):
         return reply
     mark = f"X-Case: {case}\r\n".encode()

@@ -6,6 +6,8 @@ A row's settings belong to a transport; the log tells what became of the mail.
 import getpass
 import os
 import re
+import shutil
+import time
 
 import pytest
 
@@ -36,7 +38,12 @@ LOCAL = [
      "(bounced|deferred) .*(mailbox|large|limit)", "sent"),
     ("command_time_limit", "1s", {"mailbox_command": "sleep 3"}, USER,
      "bounced .*time limit", "sent"),
-    ("propagate_unmatched_extensions", "", {"recipient_delimiter": "+"}, "list+x", "sent", "sent"),
+    ("command_execution_directory", "/", {"mailbox_command": "test $(pwd) = / || exit 67"}, USER,
+     "sent", "bounced"),
+    ("command_expansion_filter", "abc", {"recipient_delimiter": "+", "mailbox_command":
+     "test 'a%b' = \"$EXTENSION\" || exit 67"}, USER + "+a%b", "bounced", "sent"),
+    ("stale_lock_time", "1s", {"mailbox_delivery_lock": "dotlock", "deliver_lock_attempts": "2",
+     "deliver_lock_delay": "1s"}, USER, "sent", "deferred .*lock"),
 ]
 
 
@@ -44,7 +51,7 @@ LOCAL = [
 def site(room, net):
     sink = net.host("mx.sink.example")
     one = Site(room / "a", net, alias_maps=ALIASES, local_transport="local:",
-               local_recipient_maps="", smtp_destination_concurrency_limit="2",
+               local_recipient_maps="",
                relay_domains="example")
     one.sink = sink
     where = f"[{sink.address}]:{net.port}"
@@ -52,22 +59,28 @@ def site(room, net):
     for number, (name, value, settings, *_) in enumerate(LOCAL):
         one.client(f"with{number}", "local", **{name: value}, **settings)
         one.client(f"without{number}", "local", **settings)
-    for name in ("few", "slow", "narrow", "usual", "filter"):
+    for name in ("few", "slow", "narrow", "usual", "paced", "paced2"):
         one.client(name, "smtp", where)
+    one.route("paced2.example", f"paced:{where}")
+    one.route("relayed.example", f"relay:{where}")
+    one.route("lmtped.example", f"lmtp:{where}")
+    one.set(relay_destination_recipient_limit="1", lmtp_destination_recipient_limit="1",
+            paced_transport_rate_delay="1s", maillog_file_permissions="0644",
+            notify_classes="bounce, 2bounce, protocol", bounce_notice_recipient="one@sink.example",
+            error_notice_recipient="error@sink.example")
+    one.set(**{"2bounce_notice_recipient": "two@sink.example"})
+    one.extra_services += ("failing unix - n n - - pipe\n"
+                           "    -o { pipe_delivery_status_filter = pcre:{{/^5(.*)/ 4$$1}} }\n"
+                           f"    user={USER} argv=/bin/false\n")
+    one.route("failing.example", "failing:")
     one.set(few_destination_recipient_limit="1", slow_destination_rate_delay="1s",
             narrow_destination_concurrency_limit="1", narrow_initial_destination_concurrency="1")
     one.client("expand", "local", expand_owner_alias="yes")
     one.client("noexpand", "local")
     one.client("undelivered", "local", prepend_delivered_header="")
-    one.client("box", "virtual", **VIRTUAL)
-    one.client("boxfilter", "virtual", virtual_delivery_status_filter="pcre:{{/^5(.*)/ 4$$1}}",
-               **VIRTUAL)
+    one.client("boxes", "virtual", virtual_delivery_status_filter="pcre:{{/^5(.*)/ 4$$1}}")
     with one:
         yield one
-
-
-VIRTUAL = {"virtual_mailbox_base": "/", "virtual_uid_maps": f"static:{os.getuid() or 1}",
-           "virtual_gid_maps": f"static:{os.getgid() or 1}", "virtual_minimum_uid": "1"}
 
 
 def outcome(site, domain, user):
@@ -79,7 +92,11 @@ def outcome(site, domain, user):
 @pytest.mark.parametrize("number", range(len(LOCAL)), ids=lambda n: LOCAL[n][0])
 def test_local(site, number):
     """With the setting and without it the mail goes another way."""
-    _, _, _, user, with_it, without = LOCAL[number]
+    name, _, _, user, with_it, without = LOCAL[number]
+    if name == "stale_lock_time":
+        lock = site.spool / f"{USER}.lock"
+        lock.touch()
+        shutil.chown(lock, USER)
     found = outcome(site, f"without{number}", user)
     assert re.match(without, found), found
     found = outcome(site, f"with{number}", user)
@@ -115,6 +132,46 @@ def test_recipients_of_one_delivery(site):
         assert len(arrived(site, f"Subject: {name} of them")) == deliveries
 
 
+@pytest.mark.parametrize("name", ["relayed", "lmtped"])
+def test_recipient_limit_of_stock_services(site, name):
+    """relay_destination_recipient_limit lmtp_destination_recipient_limit"""
+    site.send("chris@maison.mrs", [f"a@{name}.example", f"b@{name}.example"],
+              f"Subject: {name} apart\n\nhello\n")
+    site.wait_log(rf"to=<[ab]@{name}\.example>.* status=sent", count=2)
+    assert len(arrived(site, f"Subject: {name} apart")) == 2
+
+
+def test_transport_rate_delay(site):
+    """paced_transport_rate_delay: transport_transport_rate_delay, whatever the destination"""
+    for name in ("paced", "paced2"):
+        site.send("chris@maison.mrs", f"a@{name}.example", "Subject: paced\n\nhello\n")
+    site.wait_log(r"to=<a@paced2?\.example>.* status=sent", count=2)
+    one, two = sorted(m.at for m in arrived(site, "Subject: paced"))
+    assert two - one > 0.9
+
+
+def test_status_filters(site):
+    """pipe_delivery_status_filter virtual_delivery_status_filter: what would bounce waits"""
+    for name in ("failing", "boxes"):
+        found = outcome(site, name, "nobody-there")
+        assert found.startswith("deferred"), found
+
+
+def test_notices(site):
+    """bounce_notice_recipient 2bounce_notice_recipient error_notice_recipient"""
+    site.send("chris@sink.example", "ghost@maison.mrs", "Subject: lost\n\nhello\n")
+    site.send("", "ghost@maison.mrs", "Subject: lost twice\n\nhello\n")
+    site.dialogue("EHLO x", "FROB", "QUIT")
+    for user in ("one", "two", "error"):
+        wait_until(lambda: [m for m in site.sink.messages
+                            if m.recipients == [f"{user}@sink.example"]], user)
+
+
+def test_mode_of_the_log(site):
+    """maillog_file_permissions"""
+    assert site.log_file.stat().st_mode & 0o777 == 0o644
+
+
 def test_rate_delay(site):
     """slow_destination_rate_delay: a pause between deliveries, one recipient a delivery"""
     for number in range(2):
@@ -125,9 +182,16 @@ def test_rate_delay(site):
 
 
 def test_concurrency(site):
-    """narrow_destination_concurrency_limit: one at a time; smtp_destination_concurrency_limit"""
-    site.sink.most_at_once = 0
-    for number in range(4):
-        site.send("chris@maison.mrs", f"a{number}@narrow.example", "Subject: narrow\n\nhello\n")
-    site.wait_log(r"to=<a\d@narrow\.example>.* status=sent", count=4)
-    assert site.sink.most_at_once <= 1
+    """narrow_destination_concurrency_limit: one at a time"""
+    def slowly(session, line):
+        time.sleep(0.3)
+    site.sink.on("BODY", slowly)
+    most = {}
+    for name in ("narrow", "usual"):
+        site.sink.most_at_once = 0
+        for number in range(4):
+            site.send("chris@maison.mrs", f"a{number}@{name}.example", f"Subject: {name}\n\nx\n")
+        site.wait_log(rf"to=<a\d@{name}\.example>.* status=sent", count=4)
+        most[name] = site.sink.most_at_once
+    site.sink.usual("BODY")
+    assert most["narrow"] == 1 and most["usual"] > 1, most
