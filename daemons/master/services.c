@@ -265,6 +265,7 @@ struct setup *setup_load(const char *directory, struct error *e)
         return NULL;
     }
     s->conf = c;
+    instance_use_network(c);
     s->main_cf = keep_text(conf_source(c), e);
     ok = s->main_cf >= 0 && instance_owner(c, &s->owner, e) &&
          master_cf_load(directory, a, &file, e);

@@ -2,6 +2,7 @@
 #include "net/address.h"
 
 #include "base/number.h"
+#include "net/settings.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -310,6 +311,8 @@ uint16_t net_port_parse(struct view port)
 
     if (view_is_number(port))
         return number_parse_u64(port, 1, UINT16_MAX, &number) ? (uint16_t)number : 0;
+    if (net_known_port(port) != 0)
+        return net_known_port(port);
     if (!to_cstr(port, name, sizeof(name)))
         return 0;
     if (getservbyname_r(name, "tcp", &entry, buf, sizeof(buf), &found) == 0 && found)

@@ -1,6 +1,7 @@
 /* dial - connect to one address, within a deadline */
 #include "net/dial.h"
 
+#include "net/settings.h"
 #include "run/loop.h"
 
 #include <errno.h>
@@ -65,6 +66,8 @@ static int dial_type(const struct net_address *to, const struct net_address *fro
         error_set_errno(e, STATUS, "cannot create socket");
         return -1;
     }
+    if (net_address_family(to) != AF_UNIX)
+        net_apply_window(fd);
     if (from && bind(fd, &from->sa, from->length) < 0) {
         char text[NET_ADDRESS_TEXT];
         error_set_errno(e, STATUS, "bind %s", net_address_text(from, text));

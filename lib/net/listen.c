@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/settings.h"
 #include "run/loop.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ int listen_tcp(const struct net_address *at, int backlog, struct error *e)
         return fail(fd, e, "IPV6_V6ONLY for", where);
     if (bind(fd, &at->sa, at->length) < 0)
         return fail(fd, e, "bind", where);
+    net_apply_window(fd);
     if (listen(fd, backlog) < 0)
         return fail(fd, e, "listen on", where);
     return fd;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "net/settings.h"
 #include "sandbox/privileges.h"
 
 #include <errno.h>
@@ -85,6 +86,7 @@ const struct conf *instance_conf(const char *given)
         log_fatal("%s", error_cstr(&e));
     if (setenv("MAIL_CONFIG", directory, 1) < 0)
         log_fatal("out of memory");
+    instance_use_network(c);
     return c;
 }
 
@@ -254,4 +256,12 @@ pid_t instance_master_pid(const struct conf *c)
     }
     close(fd);
     return pid;
+}
+
+void instance_use_network(const struct conf *c)
+{
+    struct view bad;
+    net_set_window((int)conf_int(c, P_tcp_windowsize));
+    if (!net_set_known_ports(conf_view(c, P_known_tcp_ports), &bad))
+        log_warning("known_tcp_ports: malformed element \"%.*s\"", VIEW_FMT(bad));
 }

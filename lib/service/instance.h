@@ -63,6 +63,10 @@ void instance_log_command(const struct conf *c, const char *tag_name);
  * when the parameter is empty.  "/dev/stdout" is descriptor 1. */
 int instance_log_file(const struct conf *c, struct error *e);
 
+/* --- network --- */
+/* What main.cf says of all sockets: tcp_windowsize, known_tcp_ports. */
+void instance_use_network(const struct conf *c);
+
 /* --- sockets --- */
 /* Make the queue directory the current one: sockets are named relative to it, since a
  * UNIX address holds 108 bytes only.  Ends the process when that fails. */

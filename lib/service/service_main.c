@@ -102,6 +102,7 @@ int service_main(int argc, char **argv, const struct service_program *program)
     service_arguments_take(r, argc, argv);
     read_configuration(r, &e);
     instance_log_open(r->s.conf, r->s.process_name, r->log_fd);
+    instance_use_network(r->s.conf);
     r->s.is_root = privileges_are_root() && !r->s.is_standalone;
     if (r->s.is_standalone)
         r->owner = (struct instance_owner){getuid(), getuid(), getgid(), getgid(), false};
