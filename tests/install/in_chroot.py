@@ -91,7 +91,7 @@ def test_rpm_package(machine, place):
     machine.shell("cd /tmp && tar xf tree.tar && rpmbuild -bb --quiet --define '_topdir /tmp/rpm' "
                   "--define 'tree /tmp/tree' --define 'dil_version 1' diligence.spec")
     # The libraries are dpkg's here: rpm knows nothing of them.
-    machine.shell("rpm --install --nodeps --force-debian /tmp/rpm/RPMS/*/*.rpm")
+    machine.shell("rpm --install --nodeps --force-debian /tmp/rpm/RPMS/*/diligence-1-*.rpm")
     machine.run("diligence", "start")
     walk.use(machine)
     walk.permissions(machine, "/usr/sbin")

@@ -72,7 +72,7 @@ def test_debian_package(machine, place):
     """S011, S012: install starts a local mailer, remove stops it, purge leaves nothing."""
     made = subprocess.run([ROOT / "tools/package", STAGE, place / "packages", "--fast"], check=True,
                           text=True, capture_output=True, timeout=300).stdout.split()
-    package = next(name for name in made if name.endswith(".deb"))
+    package = next(name for name in made if "/diligence_" in name)
     fields = subprocess.run(["dpkg-deb", "--field", package], check=True, text=True,
                             capture_output=True).stdout
     for field in ("Provides", "Conflicts", "Replaces"):
