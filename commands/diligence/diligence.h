@@ -65,6 +65,9 @@ void commands_check(const struct control *c);
 /* Log a warning for damaged messages, copies for chroot that differ from the originals,
  * and files of another mail system in the queue directory. */
 void leftovers_check(const struct control *c);
+/* Log a warning when Postfix's own messages are in the queue; looks at MOST files of each
+ * directory. */
+void foreign_queue_check(const struct control *c, size_t most);
 
 /* --- configuration --- */
 /* What can be known of a main.cf that cannot be read: the paths and owners it names, as

@@ -10,6 +10,7 @@
 #include "diligence.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -83,8 +84,63 @@ static void check_sendmail_queue(const char *directory)
     str_done(&twin);
 }
 
+/* --- Postfix's queue --- */
+
+static size_t n_looked_at, n_foreign, most_files;
+
+/* A queue file of Postfix starts with a record of sizes ("C", a length, numbers), one in
+ * its maildrop with the time ("T"); ours starts with the message. */
+static bool is_postfix_file(const char *path)
+{
+    char head[18];
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, head, sizeof head) : -1;
+    bool is = n == sizeof head && (head[0] == 'C' || head[0] == 'T');
+
+    for (ssize_t i = 2; is && i < 12; i++)
+        is = head[i] == ' ' || ascii_is_digit(head[i]);
+    if (fd >= 0)
+        close(fd);
+    return is;
+}
+
+static int count_foreign(const char *path, const struct stat *st, int type,
+                         struct FTW *ftw)
+{
+    (void)st;
+    (void)ftw;
+    if (type != FTW_F)
+        return 0;
+    n_foreign += is_postfix_file(path);
+    return ++n_looked_at >= most_files;
+}
+
+void foreign_queue_check(const struct control *c, size_t most)
+{
+    static const char *const queues[] = {"maildrop", "incoming", "active", "deferred",
+                                         "hold"};
+    struct str path = STR_INIT(PATH_MAX);
+
+    n_foreign = 0;
+    most_files = most;
+    for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
+        n_looked_at = 0;
+        str_setf(&path, "%s/%s", conf_cstr(c->conf, P_queue_directory), queues[i]);
+        (void)nftw(str_cstr(&path), count_foreign, OPEN_DIRECTORIES, FTW_PHYS);
+    }
+    if (n_foreign > 0)
+        log_warning(
+            "%s has at least %zu messages of Postfix, which are not read here and "
+            "end in its directory corrupt; let Postfix deliver them first, or name "
+            "another queue_directory",
+            conf_cstr(c->conf, P_queue_directory), n_foreign);
+    str_done(&path);
+}
+
 void leftovers_check(const struct control *c)
 {
+    enum { MOST_FILES = 10000 };
+
     static const char *const copies[] = {"bin", "etc", "lib", "sbin", "usr"};
     struct str path = STR_INIT(PATH_MAX);
 
@@ -97,5 +153,6 @@ void leftovers_check(const struct control *c)
             (void)nftw(str_cstr(&path), compare_copy, OPEN_DIRECTORIES, FTW_PHYS);
     }
     check_sendmail_queue(queue);
+    foreign_queue_check(c, MOST_FILES);
     str_done(&path);
 }

@@ -60,6 +60,7 @@ static void exec_master(const struct control *c, const char *letter)
 
 static void prepare_start(const struct control *c)
 {
+    enum { FEW_FILES = 50 };
     struct error e = ERROR_INIT;
 
     if (instance_master_pid(c->conf) != 0)
@@ -69,6 +70,7 @@ static void prepare_start(const struct control *c)
         log_fatal("Postfix integrity check failed!");
     }
     directories_check(c);
+    foreign_queue_check(c, FEW_FILES);
     log_info("starting the Postfix mail system");
 }
 

@@ -295,3 +295,13 @@ def test_damaged_messages_are_told(configuration):
     configuration.check()
     (configuration.directory / "queue" / "corrupt" / "351BD800081").write_text("x")
     assert "damaged message: " in only(configuration)
+
+
+def test_messages_of_Postfix_in_the_queue(configuration):
+    """The other system's queue files are told before they end in corrupt."""
+    configuration.check()
+    deferred = configuration.directory / "queue" / "deferred" / "3"
+    deferred.mkdir()
+    (deferred / "351BD800081").write_bytes(b"C_%15d %15d %15d %15d %15d %15d" % (200, 600, 1, 0, 200, 0) + b"T\x11" * 20)
+    (deferred / "351BD800082").write_text("Coming soon: a message of our own\n" * 4)
+    assert "has at least 1 messages of Postfix, which are not read here" in only(configuration)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -130,7 +131,7 @@ def test_S108_unknown_command_in_master_cf(instance):
     instance.write()
     done = control(instance, "start")
     assert done.returncode == 1
-    assert "master.cf:19: service odd: unknown command: nosuchthing" in done.stderr
+    assert re.search(r"master.cf:\d+: service odd: unknown command: nosuchthing", done.stderr)
     assert "mail system startup failed" in done.stderr
 
 
@@ -189,7 +190,7 @@ def test_words_of_other_releases(instance):
     done = instance.run("diligence", "non-bdb", "status", config_first=True)
     assert "LMDB" in done.stdout
     assert instance.run("diligence", "non-bdb", "enable-redirect", config_first=True).returncode == 0
-    for words in (("non-bdb", "disable"), ("non-bdb",), ("tls",), ("tls", "enable-client")):
+    for words in (("non-bdb", "disable"), ("non-bdb",), ("tls",)):
         assert instance.run("diligence", *words, config_first=True, check=False).returncode == 1, words
 
 
