@@ -19,7 +19,8 @@ static struct pickup pickup;
 /* What receive_override_options leaves of the filter's work. */
 static unsigned cleanup_flags(const struct conf *c)
 {
-    unsigned flags = CLEANUP_EXTERNAL | CLEANUP_ADD_MISSING | CLEANUP_AUTO_UTF8;
+    unsigned flags =
+        CLEANUP_EXTERNAL | CLEANUP_ADD_MISSING | cleanup_auto_utf8(c, "sendmail");
     struct view rest = conf_view(c, P_receive_override_options), word;
 
     while (view_token(&rest, VIEW(", \t\r\n"), &word)) {

@@ -7,6 +7,7 @@
  */
 #include "net/dns.h"
 #include "setup.h"
+#include "table/dns_filter.h"
 #include "table/paths.h"
 
 static bool prepare(struct service *service, struct error *e)
@@ -16,8 +17,10 @@ static bool prepare(struct service *service, struct error *e)
         return false;
     service->state = d;
     d->service_name = service->name;
-    if (!d->standalone)
+    if (!d->standalone) {
         dns_init(conf_view(d->conf, P_resolver_nameservers));
+        dns_filter_use(d->conf, P_smtpd_dns_reply_filter);
+    }
     return true;
 }
 

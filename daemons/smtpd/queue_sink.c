@@ -37,7 +37,8 @@ static bool has_option(const struct session *s, const char *option)
 
 static unsigned cleanup_flags(const struct session *s)
 {
-    unsigned flags = CLEANUP_EXTERNAL | CLEANUP_SMTP;
+    unsigned flags =
+        CLEANUP_EXTERNAL | CLEANUP_SMTP | cleanup_auto_utf8(s->server->conf, "smtpd");
     if (has_option(s, "no_header_body_checks"))
         flags &= ~(unsigned)CLEANUP_FILTER;
     if (has_option(s, "no_address_mappings"))

@@ -98,8 +98,9 @@ static bool send_probe(struct view address, struct arena *a, struct error *e)
     };
     struct setup *s = verify.setup;
     s->users++;
-    struct cleanup *mail =
-        cleanup_open(s->cleanup, draft, &env, CLEANUP_INTERNAL | CLEANUP_ADD_MISSING);
+    struct cleanup *mail = cleanup_open(s->cleanup, draft, &env,
+                                        CLEANUP_INTERNAL | CLEANUP_ADD_MISSING |
+                                            cleanup_auto_utf8(s->conf, "verify"));
     cleanup_sender(mail, verify_sender(verify.conf, clock_wall(), a));
     cleanup_recipient(mail, address, VIEW_NONE, VIEW_NONE, NOTIFY_NEVER);
     write_head(mail, a, id.text);

@@ -25,6 +25,10 @@ void cleanup_setup_free(struct cleanup_setup *s);
 #define CLEANUP_EXTERNAL    (CLEANUP_FILTER | CLEANUP_BCC | CLEANUP_MAP)
 #define CLEANUP_INTERNAL    CLEANUP_MAP
 
+/* CLEANUP_AUTO_UTF8 when smtputf8_autodetect_classes names CLASS ("sendmail", "smtpd",
+ * "verify" ...) or all; else 0. */
+unsigned cleanup_auto_utf8(const struct conf *c, const char *class);
+
 /* Log lines have the tag "postfix/cleanup", whoever calls. */
 struct cleanup;
 /* Begin a message in DRAFT.  ENV has what is known so far (client facts, flags,

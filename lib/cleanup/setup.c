@@ -207,3 +207,13 @@ void cleanup_setup_free(struct cleanup_setup *s)
     match_close(s->masquerade_exceptions);
     memory_free(s);
 }
+
+unsigned cleanup_auto_utf8(const struct conf *c, const char *class)
+{
+    struct view rest = conf_view(c, P_smtputf8_autodetect_classes), word;
+    while (conf_list_next(&rest, &word)) {
+        if (view_eq_case(word, view_of(class)) || view_eq_case(word, VIEW("all")))
+            return CLEANUP_AUTO_UTF8;
+    }
+    return 0;
+}

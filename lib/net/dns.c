@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/dns_filter.h"
 #include "net/dns_files.h"
 #include "net/dns_name.h"
 #include "net/dns_query.h"
@@ -116,6 +117,11 @@ static enum dns_result wait_answer(struct dns_query *q, struct view name,
     if (!dns_packet_next(&out->packet, &position, DNS_SECTION_ANSWER, type,
                          out->canonical))
         return failed(DNS_NODATA, name, type, e);
+    if (dns_filter_apply(&out->packet, type, out->canonical) == 0) {
+        error_set(e, "4.7.0", "DNS reply filter drops all results for name=%.*s type=%s",
+                  VIEW_FMT(name), type_text(type));
+        return DNS_TEMPFAIL;
+    }
     return DNS_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "net/dns_name.h"
 
 #include "base/str.h"
+#include "net/settings.h"
 
 #include <idn2.h>
 
@@ -44,7 +45,9 @@ static bool to_ace(struct arena *a, struct view name, struct view *out)
         return false;
     const char *utf8 = arena_cstr(a, name);
     if (idn2_lookup_u8((const uint8_t *)utf8, &ace,
-                       IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+                       IDN2_NFC_INPUT | (net_uses_idna2003() ? IDN2_TRANSITIONAL
+                                                             : IDN2_NONTRANSITIONAL)) !=
+        IDN2_OK)
         return false;
     *out = arena_dup(a, view_of((const char *)ace));
     idn2_free(ace);

@@ -10,11 +10,22 @@
 #define PORTS_MAX 64
 
 static int window;
+static bool idna2003;
 static struct {
     char name[32];
     uint16_t port;
 } ports[PORTS_MAX];
 static size_t n_ports;
+
+void net_set_idna2003(bool on)
+{
+    idna2003 = on;
+}
+
+bool net_uses_idna2003(void)
+{
+    return idna2003;
+}
 
 void net_set_window(int bytes)
 {

@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+/* enable_idna2003_compatibility: names with sharp s and the like become what they were
+ * before IDNA2008. */
+void net_set_idna2003(bool on);
+bool net_uses_idna2003(void);
 /* tcp_windowsize: bytes of send and receive buffer of TCP sockets; 0 leaves them to the
  * system. */
 void net_set_window(int bytes);

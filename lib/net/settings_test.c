@@ -2,6 +2,7 @@
 #include "net/settings.h"
 
 #include "net/address.h"
+#include "net/dns_name.h"
 #include "net/listen.h"
 
 #include <setjmp.h>
@@ -44,11 +45,33 @@ static void windows(void **state)
     net_set_window(0);
 }
 
+/* Sharp s: itself in IDNA2008, "ss" before. */
+static void older_names(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct view name;
+    assert_true(dns_name_prepare(a,
+                                 VIEW("stra\xc3\x9f"
+                                      "e.example"),
+                                 &name));
+    assert_true(view_eq(name, VIEW("xn--strae-oqa.example")));
+    net_set_idna2003(true);
+    assert_true(dns_name_prepare(a,
+                                 VIEW("stra\xc3\x9f"
+                                      "e.example"),
+                                 &name));
+    assert_true(view_eq(name, VIEW("strasse.example")));
+    net_set_idna2003(false);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(port_names),
         cmocka_unit_test(windows),
+        cmocka_unit_test(older_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,7 @@ pid_t instance_master_pid(const struct conf *c)
 void instance_use_network(const struct conf *c)
 {
     struct view bad;
+    net_set_idna2003(conf_bool(c, P_enable_idna2003_compatibility));
     net_set_window((int)conf_int(c, P_tcp_windowsize));
     if (!net_set_known_ports(conf_view(c, P_known_tcp_ports), &bad))
         log_warning("known_tcp_ports: malformed element \"%.*s\"", VIEW_FMT(bad));

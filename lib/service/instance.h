@@ -64,7 +64,8 @@ void instance_log_command(const struct conf *c, const char *tag_name);
 int instance_log_file(const struct conf *c, struct error *e);
 
 /* --- network --- */
-/* What main.cf says of all sockets: tcp_windowsize, known_tcp_ports. */
+/* What main.cf says of all sockets: tcp_windowsize, known_tcp_ports,
+ * enable_idna2003_compatibility. */
 void instance_use_network(const struct conf *c);
 
 /* --- sockets --- */

@@ -212,3 +212,21 @@ def test_queue_id_from_the_start(instance):
         assert say(instance, "RCPT TO:<x@outside.example>")[3].startswith("554 5.7.1")
         line = instance.wait_log("reject: RCPT from")[0]
         assert re.search(r": [0-9A-F]{6,}: reject: RCPT", line)
+
+
+def test_dns_answers_can_be_left_out(instance):
+    """smtpd_dns_reply_filter: records that a table ignores do not count."""
+    zone = {"good.example": {"MX": ["10 mx.good.example"], "A": ["192.0.2.1"]},
+            "bad.example": {"MX": ["10 trap.example"]},
+            "mx.good.example": {"A": ["192.0.2.25"]}, "trap.example": {"A": ["192.0.2.66"]}}
+    with DnsServer(zone) as dns:
+        instance.set(**dict(BASE, resolver_nameservers=f"{dns.host}@{dns.port}",
+                            smtpd_dns_reply_filter="pcre:{{/^bad.example. .* IN MX 10 trap.example.$$/ "
+                                                   "ignore}}",
+                            smtpd_sender_restrictions="reject_unknown_sender_domain"))
+        with instance:
+            good = instance.dialogue(HELLO, "MAIL FROM:<a@good.example>", RCPT)
+            bad = instance.dialogue(HELLO, "MAIL FROM:<a@bad.example>", RCPT)
+        assert good[3] == "250 2.1.5 Ok"
+        assert bad[3].startswith("450 4.1.8 <a@bad.example>: Sender address rejected: ")
+        instance.wait_log("ignoring DNS RR: bad.example. 60 IN MX 10 trap.example.")
