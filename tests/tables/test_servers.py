@@ -1,8 +1,8 @@
 """Tables in the real MariaDB, PostgreSQL, OpenLDAP, memcached and Redis.
 
 Asked by postmap, which speaks with the server itself; test_proxymap.py goes the way of a
-running mail system. Covers S147, S149, S150, S156 for these types; S307 (users and groups
-in a directory).
+running mail system. Covers S147, S149, S150, S156 for these types; of S307 the
+users and groups in a directory.
 """
 
 import pytest
@@ -118,7 +118,7 @@ def test_sql_older_settings(sql, tables):
 
 
 def test_sql_failures_are_errors(sql, tables):
-    """S148's neighbour: what cannot be asked is never "not found"."""
+    """What cannot be asked is never "not found"."""
     wrong = sql("wrong.cf", query="SELECT nothing FROM nowhere")
     assert "query failed" in tables.get(wrong, "a@b")
     password = sql("password.cf", password="guess")
