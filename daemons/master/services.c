@@ -31,6 +31,7 @@ static const struct program programs[] = {
     {"proxymap", "proxymap", NULL, SOCK_SEQPACKET, SHARED},
     {"anvil", "anvil", NULL, SOCK_SEQPACKET, SHARED},
     {"verify", "verify", NULL, SOCK_SEQPACKET, SHARED},
+    {"tlsmgr", "tlsmgr", NULL, SOCK_SEQPACKET, SHARED},
     {"auth", "auth", NULL, SOCK_SEQPACKET, SHARED},
     {"dovecot-auth", "auth", NULL, SOCK_STREAM, SHARED},
     {"qmqpd", "qmqpd", NULL, SOCK_STREAM, PER_CORE},
@@ -42,7 +43,6 @@ static const struct program programs[] = {
     /* Libraries in the programs that need them: nobody connects. */
     {"cleanup", NULL, NULL, 0, 0},
     {"trivial-rewrite", NULL, NULL, 0, 0},
-    {"tlsmgr", NULL, NULL, 0, 0},
     {"tlsproxy", NULL, NULL, 0, 0},
     {"scache", NULL, NULL, 0, 0},
     {"dnsblog", NULL, NULL, 0, 0},

@@ -8,6 +8,7 @@
 #include "limits.h"
 #include "session.h"
 #include "setup.h"
+#include "tls/tickets.h"
 #include "transaction.h"
 
 /* --- set-up --- */
@@ -56,6 +57,7 @@ void smtpd_tls_setup(struct smtpd *d)
     d->tls = tls_server_new(c, &e);
     if (!d->tls)
         log_warning("%s", e.text);
+    tls_tickets_share(c);
 }
 
 void smtpd_tls_free(struct smtpd *d)

@@ -8,6 +8,8 @@
 #ifndef TLS_TICKETS_H
 #define TLS_TICKETS_H
 
+#include "conf/conf.h"
+
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +18,6 @@ struct tls_ticket_key {
     unsigned char name[16], cipher[32], mac[32];
     int64_t made; /* wall clock, microseconds; 0: no key */
 };
-#define TLS_TICKET_KEY_BYTES (16 + 32 + 32)
 
 /* Fill in CURRENT and PREVIOUS (made 0 when there is none); false when the source does
  * not answer.  May suspend. */
@@ -24,6 +25,15 @@ typedef bool tls_ticket_source_fn(struct tls_ticket_key *current,
                                   struct tls_ticket_key *previous, int64_t period,
                                   void *arg);
 void tls_tickets_set_source(tls_ticket_source_fn *source, void *arg);
+/* --- ticket_link.c --- */
+/* From here on ask tlsmgr (tlsmgr_service_name) for keys; where it does not answer the
+ * process makes its own. */
+void tls_tickets_share(const struct conf *c);
+/* Keys as they travel: name, cipher, mac, time. */
+#define TLS_TICKET_KEY_WIRE 88
+void tls_ticket_key_pack(const struct tls_ticket_key *k, char out[TLS_TICKET_KEY_WIRE]);
+bool tls_ticket_key_unpack(struct view bytes, struct tls_ticket_key *k);
+
 /* Let the contexts made from here on seal tickets by CIPHER ("aes-256-cbc") with keys
  * that last PERIOD.  False when there is no such cipher: no tickets then. */
 bool tls_tickets_use(SSL_CTX *ctx, const char *cipher, int64_t period);

@@ -1,6 +1,7 @@
 """The SMTP server's TLS, as clients see it."""
 
 import contextlib
+import re
 import smtplib
 import socket
 import ssl
@@ -249,3 +250,27 @@ def test_encryption_works_at_once_s036(new_instance):
             assert client.ehlo()[0] == 250
         file = server.directory / "data" / "smtpd-self-signed.pem"
         assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_tickets_outlive_a_process(new_instance, place):
+    """tlsmgr has the keys: a session is resumed with a process that was not there before."""
+    authority = Authority(place / "ca")
+    server = new_instance("s", smtpd_tls_security_level="may",
+                          smtpd_tls_chain_files=authority.issue("s.pem", "s.example"))
+    server.extra_services = "tlsmgr unix - - n 1000? 1 tlsmgr\n"
+
+    def client(*words):
+        done = subprocess.run(["openssl", "s_client", "-starttls", "smtp", "-tls1_2", "-connect",
+                               f"{HOST}:{server.port}", *words], input=b"QUIT\r\n",
+                              capture_output=True, timeout=30)
+        return done.stdout.decode()
+
+    def processes():
+        return set(re.findall(r"postfix/smtpd\[(\d+)\]: connect from", server.log()))
+    with server:
+        session = str(place / "session")
+        assert "New, TLSv1.2" in client("-sess_out", session)
+        before = processes()
+        server.reload()
+        wait_until(lambda: "Reused, TLSv1.2" in client("-sess_in", session)
+                   and processes() - before, "a session with a new process")
