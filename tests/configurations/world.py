@@ -16,6 +16,7 @@ import tomllib
 
 from harness.instance import PATIENCE, ROOT, STAGE, Instance, free_port, wait_until
 from routes.people import CHRIS, IS_ROOT, LOULOU
+from tables.servers import OpenLDAP
 from testnet.fakehost import FakeHost
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -37,6 +38,10 @@ class World(Instance):
         self.ports = {"smtp": self.port}
         self.hosts = []
         self.vmail = self.directory / "vmail"
+        self.server = None
+        if "server" in load(name):  # a directory of its own, on the port that the files name
+            self.server = OpenLDAP()
+            self.ports[load(name)["server"]] = self.server.port
         self.expect = tomllib.loads(self.translate((HERE / name / "expect.toml").read_text()))
 
     # --- files -------------------------------------------------------------------
@@ -137,6 +142,8 @@ class World(Instance):
                 host.on(verb, reply)
 
     def start(self):
+        if self.server:
+            self.server.start()
         self.open_hosts()
         self.write()
         self.build_tables()
@@ -144,6 +151,14 @@ class World(Instance):
         self.running = True
         wait_until(self.accepts, "the SMTP port")
         return self
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.running = True
+            self.__exit__(None, None, None)
+            raise
 
     def findings(self):
         """What `diligence check` tells that is wrong."""
@@ -212,5 +227,7 @@ class World(Instance):
 
     def __exit__(self, *exception):
         super().__exit__(*exception)
+        if self.server:
+            self.server.__exit__(*exception)
         for host in self.hosts:
             host.close()
