@@ -5,27 +5,7 @@
 #ifndef POSTQUEUE_LISTING_H
 #define POSTQUEUE_LISTING_H
 
-#include "base/arena.h"
-#include "base/str.h"
-
-#include <stdint.h>
-
-struct listed_recipient {
-    struct view address, reason;
-};
-
-struct listed_message {
-    struct view queue_name, queue_id, sender;
-    int64_t arrival; /* seconds since 1970 */
-    uint64_t size;
-    bool forced_expire;
-    struct listed_recipient *recipients;
-    size_t n_recipients;
-};
-
-/* One line of JSON; false when it is not such an object.  Unknown members are passed
- * over. */
-bool listing_parse(struct arena *a, struct view line, struct listed_message *out);
+#include "queue/queue_listing.h"
 
 /* "-Queue ID-  --Size-- ...", in the wider form for long queue IDs. */
 void listing_heading(bool long_ids, struct str *out);
