@@ -128,7 +128,6 @@ static bool take_results(const struct session *s, MYSQL *db, struct expand_list 
 {
     unsigned n_sets = 0;
     bool ok = true;
-    int more;
 
     do {
         MYSQL_RES *rows = mysql_store_result(db);
@@ -137,7 +136,7 @@ static bool take_results(const struct session *s, MYSQL *db, struct expand_list 
         else if (rows == NULL && mysql_field_count(db) != 0)
             break;
         mysql_free_result(rows);
-    } while ((more = mysql_next_result(db)) == 0);
+    } while (mysql_next_result(db) == 0);
     if (mysql_errno(db) != 0) {
         error_set(e, "4.3.0", "%s query failed: %s", "mysql", mysql_error(db));
         *is_lost = true;
