@@ -35,13 +35,15 @@ def depends():
 @pytest.fixture(scope="session")
 def debian():
     """A Debian with nothing but what the package depends on, rpm and an init."""
-    if not (DEBIAN / "complete").exists():
+    wanted = ",".join([*depends(), "rpm", "sysvinit-core"])
+    stamp = DEBIAN / "complete"
+    if not stamp.exists() or stamp.read_text() != wanted:
         subprocess.run(["rm", "-rf", "--one-file-system", DEBIAN], check=True)
         release = re.search(r"VERSION_CODENAME=(\w+)", pathlib.Path("/etc/os-release").read_text())
         subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase",
-                        "--include=" + ",".join([*depends(), "rpm", "sysvinit-core"]), release[1], DEBIAN],
-                       check=True, stdout=subprocess.DEVNULL, timeout=1800)
-        (DEBIAN / "complete").touch()
+                        f"--include={wanted}", release[1], DEBIAN], check=True,
+                       stdout=subprocess.DEVNULL, timeout=1800)
+        stamp.write_text(wanted)
     return DEBIAN
 
 

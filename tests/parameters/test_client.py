@@ -95,6 +95,9 @@ def routing(one, net):
     for name, settings in (("self", {"best_mx_transport": "discard:"}), ("self-loop", {})):
         net.mx(f"{name}.example", "10 gw1.maison.mrs")
         one.site.client(name, "smtp", **settings)
+    for name, settings in (("nodns", {"disable_dns_lookups": "yes"}), ("dns", {})):
+        net.domain(f"{name}.example")
+        one.site.client(name, "smtp", **settings)
     for name, settings in (("ignoring", {"ignore_mx_lookup_error": "yes"}), ("minding", {})):
         net.address(f"{name}.example", net.host(f"mx.{name}.example").address, pointer=False)
         net.fails(f"{name}.example", {"MX": "servfail"})
@@ -117,6 +120,7 @@ def others(one, kind):
                                          f"{kind}_bind_address_enforce": "yes"})
     one.case(f"{kind}-probe", kind, **{f"{kind}_address_verify_target": "data"})
     keyword = "ehlo" if kind == "smtp" else "lhlo"
+    one.case(f"{kind}-nosize", kind, **{f"{kind}_discard_{keyword}_keywords": "size"})
     one.case(f"{kind}-words", kind, **{
         f"{kind}_discard_{keyword}_keyword_address_maps": "static:{size}"})
     one.case(f"{kind}-quote", kind, **{f"{kind}_quote_rfc821_envelope": "no"})
@@ -183,11 +187,13 @@ def test_bind_address(world, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_keywords(world, kind):
-    """smtp_discard_ehlo_keyword_address_maps lmtp_discard_lhlo_keyword_address_maps"""
-    world.send(f"{kind}-words")
-    world.site.wait_log(rf"to=<a@{kind}-words\.example>.* status=sent")
-    mail = next(line for line in world.said(f"{kind}-words") if line.startswith("MAIL"))
-    assert "SIZE" not in mail
+    """smtp_discard_ehlo_keyword_address_maps lmtp_discard_lhlo_keyword_address_maps
+    smtp_discard_ehlo_keywords lmtp_discard_lhlo_keywords"""
+    for name, has_size in (("words", False), ("nosize", False), ("hello", True)):
+        world.send(f"{kind}-{name}")
+        world.site.wait_log(rf"to=<a@{kind}-{name}\.example>.* status=sent")
+        mail = next(line for line in world.said(f"{kind}-{name}") if line.startswith("MAIL"))
+        assert ("SIZE" in mail) == has_size, mail
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -243,6 +249,14 @@ def test_mx_of_our_own(world):
     world.send("self-loop")
     world.site.wait_log(r"to=<a@self\.example>.* status=sent")
     world.site.wait_log(r"to=<a@self-loop\.example>.* status=bounced .*loops back")
+
+
+def test_without_dns(world):
+    """disable_dns_lookups: no MX record is looked for"""
+    world.send("dns")
+    world.send("nodns")
+    world.site.wait_log(r"to=<a@dns\.example>.* status=sent")
+    world.site.wait_log(r"to=<a@nodns\.example>.* status=(bounced|deferred)")
 
 
 def test_mx_lookup_error(world):

@@ -77,6 +77,11 @@ ROWS = [
      "Subject: x\n\nx\n", "(?m)^Message-I[dD]: ", "(?s)(?!.*Message-I[dD]:)"),
     ("append_at_myorigin", "no", {"remote_header_rewrite_domain": ""}, "b@sink.example",
      "From: anne\n\nx\n", r"(?m)^From: anne$", r"(?m)^From: anne@maison\.mrs"),
+    ("mime_nesting_limit", "1", {}, "b@sink.example", MIME + "Content-Type: multipart/mixed; "
+     "boundary=q\n\n--q\nContent-Type: multipart/mixed; boundary=r\n\n--r\nContent-Type: "
+     "multipart/mixed; boundary=s\n\n--s\nContent-Type: multipart/mixed; boundary=t\n\n--t\n\nx\n--s--\n--r--\n--q--\n", "^5", "^250 "),
+    ("virtual_maps", "inline:{a@sink.example=z@sink.example}",
+     {"virtual_alias_maps": "$virtual_maps"}, "a@sink.example", TEXT, "RCPT z@sink", "RCPT a@sink"),
     ("smtpd_hide_client_session", "yes", {}, "b@sink.example", TEXT, r"^250 .*\nReceived: by gw1",
      r"^250 .*\nReceived: from client\.example"),
     ("default_verp_delimiters", "-=", {}, "b@sink.example", TEXT,

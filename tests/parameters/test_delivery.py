@@ -68,6 +68,9 @@ def site(room, net):
             paced_transport_rate_delay="1s", maillog_file_permissions="0644",
             notify_classes="bounce, 2bounce, protocol", bounce_notice_recipient="one@sink.example",
             error_notice_recipient="error@sink.example")
+    one.set(double_bounce_sender="twice", hash_queue_names="deferred", hash_queue_depth="2",
+            process_id_directory="pids", empty_address_default_transport_maps_lookup_key="nobody",
+            sender_dependent_default_transport_maps="inline:{ { nobody = discard:from nobody } }")
     one.set(**{"2bounce_notice_recipient": "two@sink.example"})
     one.extra_services += ("failing unix - n n - - pipe\n"
                            "    -o { pipe_delivery_status_filter = pcre:{{/^5(.*)/ 4$$1}} }\n"
@@ -79,6 +82,8 @@ def site(room, net):
     one.client("noexpand", "local")
     one.client("undelivered", "local", prepend_delivered_header="")
     one.client("boxes", "virtual", virtual_delivery_status_filter="pcre:{{/^5(.*)/ 4$$1}}")
+    one.write()
+    one.queue.joinpath("pids").mkdir()
     with one:
         yield one
 
@@ -158,13 +163,29 @@ def test_status_filters(site):
 
 
 def test_notices(site):
-    """bounce_notice_recipient 2bounce_notice_recipient error_notice_recipient"""
+    """bounce_notice_recipient 2bounce_notice_recipient error_notice_recipient, from
+    double_bounce_sender"""
     site.send("chris@sink.example", "ghost@maison.mrs", "Subject: lost\n\nhello\n")
     site.send("", "ghost@maison.mrs", "Subject: lost twice\n\nhello\n")
     site.dialogue("EHLO x", "FROB", "QUIT")
     for user in ("one", "two", "error"):
-        wait_until(lambda: [m for m in site.sink.messages
-                            if m.recipients == [f"{user}@sink.example"]], user)
+        found = wait_until(lambda: [m for m in site.sink.messages
+                                    if m.recipients == [f"{user}@sink.example"]], user)
+        assert found[0].sender.startswith("twice@"), found[0].sender
+
+
+def test_null_sender_has_a_way(site):
+    """empty_address_default_transport_maps_lookup_key"""
+    site.send("", "a@far.test", "Subject: x\n\nhello\n")
+    site.wait_log(r"to=<a@far\.test>.* status=sent \(from nobody\)")
+
+
+def test_places(site):
+    """hash_queue_names hash_queue_depth process_id_directory: where files are"""
+    assert outcome(site, "failing", "waiting").startswith("deferred")
+    wait_until(lambda: [p for p in (site.queue / "deferred").glob("?/?/*") if p.is_file()],
+               "a file two directories deep")
+    assert (site.queue / "pids/master.pid").exists()
 
 
 def test_mode_of_the_log(site):
