@@ -76,6 +76,7 @@ bool sender_is_allowed(const struct conf *c, uid_t uid, struct view login,
     if (is_exempt(c, uid))
         return true;
     struct arena *a = arena_new();
+    table_network_directly();
     struct maps *m = maps_open(c, conf_view(c, P_local_login_sender_maps), 0);
     enum table_result r = maps_get(m, login, a, &patterns, &e);
     if (r == TABLE_ERROR)

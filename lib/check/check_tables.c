@@ -131,10 +131,24 @@ static bool check_index(struct check *k, const struct table_use *use, const char
     return false;
 }
 
-/* Opens what would be opened: an index of another system, a bad sqlite file. */
+/* Is the file a definition with settings? */
+static bool has_definition(const struct table_use *use)
+{
+    static const char *const types[] = {"ldap",  "memcache", "mysql",
+                                        "pgsql", "redis",    "sqlite"};
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (is_type(use, types[i]))
+            return true;
+    return false;
+}
+
+/* Opens what would be opened: an index of another system, a bad sqlite file, a definition
+ * that cannot be used. */
 static void check_opens(struct check *k, const struct table_use *use)
 {
     struct error e = ERROR_INIT;
+    table_network_directly(); /* else a daemon's: its definition is not read */
     struct table *t = table_open(k->conf, use->spec, 0);
 
     if (!table_check(t, &e))
@@ -189,7 +203,7 @@ static void check_table(struct check *k, const struct table_use *use)
                     file);
         return;
     }
-    if (suffix ? check_index(k, use, file, &st) : is_type(use, "sqlite"))
+    if (suffix ? check_index(k, use, file, &st) : has_definition(use))
         check_opens(k, use);
     if (!suffix && !is_type(use, "texthash"))
         check_useless_index(k, use);

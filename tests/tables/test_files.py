@@ -216,3 +216,16 @@ def test_sqlite_in_a_locked_daemon(tables, place):
         with sqlite3.connect(home / "db") as database:
             database.execute("update a set v = 'REJECT later'")
         assert "later" in replies(tables, "x@y.z")[0]
+
+
+def test_check_tells_of_bad_definitions(tables):
+    """`diligence check` reads the definitions of network tables, and asks nobody."""
+    tables.write()
+    bad = tables.definition("bad.cf", "redis", expansion_limit="many")
+    good = tables.definition("good.cf", "redis", server="inet:127.0.0.1:1")
+    tables.set(virtual_alias_maps=f"{bad}, {good}")
+    tables.write()
+    done = tables.run("diligence", "check", config_first=True, check=False)
+    said = done.stdout + done.stderr
+    assert f'virtual_alias_maps: {bad}: bad expansion_limit: "many"' in said, said
+    assert "good.cf" not in said
