@@ -85,6 +85,16 @@ static int loglevel_of(const char *list)
     return most;
 }
 
+static struct str anchors = STR_INIT(4000), chains = STR_INIT(4000);
+
+/* Options that add up: the last setting, with all of them, counts. */
+static const char *add_file(struct str *list, const char *value)
+{
+    if (!str_addf(list, "%s%s", list->n ? " " : "", value))
+        log_fatal("too many files");
+    return str_cstr(list);
+}
+
 /* Options that are settings by another name. */
 static bool take_setting(int letter, const char *value)
 {
@@ -106,6 +116,8 @@ static bool take_setting(int letter, const char *value)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].letter != letter)
             continue;
+        if (letter == 'A' || letter == 'H')
+            value = add_file(letter == 'A' ? &anchors : &chains, value);
         set(names[i].name, value);
         if (letter == 'g')
             set("smtp_tls_ciphers", value);

@@ -174,14 +174,14 @@ static void set_groups(SSL_CTX *ctx, const struct conf *c, const struct tls_role
         while (view_token(&rest[i], VIEW(" \t\r\n,:"), &word)) {
             size_t before = list.n;
             str_addf(&list, "%s%.*s", before ? ":" : "", VIEW_FMT(word));
-            if (SSL_CTX_set1_groups_list(ctx, str_cstr(&list)) == 1)
+            if (SSL_CTX_set1_groups_list(ctx, list.p) == 1)
                 continue;
             ERR_clear_error();
             log_debug("ignoring unknown curve or group \"%.*s\"", VIEW_FMT(word));
             str_truncate(&list, before);
         }
     }
-    if (list.n > 0 && SSL_CTX_set1_groups_list(ctx, str_cstr(&list)) != 1)
+    if (list.n > 0 && SSL_CTX_set1_groups_list(ctx, list.p) != 1)
         tls_log_errors();
     str_done(&list);
 }
