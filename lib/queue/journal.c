@@ -256,6 +256,7 @@ struct journal *journal_open(const struct journal_setup *s, struct error *e)
     j->ticket = 1;
     list_init(&j->used);
     list_init(&j->free);
+    j->flush_time = CLOCK_SECOND; /* until the disk has shown otherwise */
     WAITQ_INIT(&j->work);
     WAITQ_INIT(&j->room);
     WAITQ_INIT(&j->done);

@@ -16,6 +16,7 @@
 #define BATCH_KEEP   (1u << 20) /* a bigger buffer is given back when it was used once */
 #define COMPANY_WAIT (CLOCK_SECOND / 1000) /* small records wait for a message */
 #define COMPANY_MAX  (64u << 10)           /* bytes of them that do */
+#define QUICK_FLUSH  (CLOCK_SECOND / 1000) /* on average: not worth a worker */
 #define SYNC_DELAY   (1 * CLOCK_SECOND)
 #define SEGMENT_WAIT (10 * CLOCK_SECOND)
 
@@ -27,6 +28,7 @@ struct flush_job {
     int fd;
     bool good;
     int saved_errno;
+    int64_t took; /* microseconds */
 };
 
 static bool write_pages(int fd, struct iovec *v, int n, uint64_t offset)
@@ -52,10 +54,11 @@ static bool write_pages(int fd, struct iovec *v, int n, uint64_t offset)
     return true;
 }
 
-/* Checksums, one write, and a flush where the batch wants one: then in a worker. */
+/* Checksums, one write, and a flush where the batch wants one. */
 static void flush_work(void *arg)
 {
     struct flush_job *job = arg;
+    int64_t begin = clock_mono();
     struct journal_batch *b = job->batch;
     struct iovec v[2] = {{job->header, JOURNAL_PAGE}, {b->p, b->n}};
     for (size_t at = 0; at < b->n;) {
@@ -71,6 +74,21 @@ static void flush_work(void *arg)
                             has_header ? 0 : job->offset) &&
                 (!b->wants_sync || fdatasync(job->fd) == 0);
     job->saved_errno = job->good ? 0 : errno;
+    job->took = clock_mono() - begin;
+}
+
+/* Can the loop itself do what B asks?  A write goes into the page cache; one message on a
+ * disk that has been quick for a while is on it before a worker would be awake.  A slow
+ * flush ends that. */
+static bool is_quick(const struct journal *j, const struct journal_batch *b)
+{
+    return !b->wants_sync || (b->n_kept <= 1 && j->flush_time < QUICK_FLUSH);
+}
+
+static void remember_time(struct journal *j, const struct flush_job *job)
+{
+    if (job->batch->wants_sync)
+        j->flush_time += (job->took - j->flush_time) / 8;
 }
 
 /* Fill B up to a page. */
@@ -271,12 +289,17 @@ static bool flush_batch(struct journal *j)
     }
     place_messages(j, &j->flight);
     pad_batch(&j->flight);
-    struct flush_job job = {&j->flight, page, s->sequence, s->end, s->fd, false, 0};
+    struct flush_job job = {.batch = &j->flight,
+                            .header = page,
+                            .sequence = s->sequence,
+                            .offset = s->end,
+                            .fd = s->fd};
     waitq_wake_all(&j->room);
-    if (j->flight.wants_sync)
-        thread_run(flush_work, &job);
+    if (is_quick(j, &j->flight))
+        flush_work(&job);
     else
-        flush_work(&job); /* into the page cache, a few microseconds */
+        thread_run(flush_work, &job);
+    remember_time(j, &job);
     memory_free(page);
     s->end += (uint32_t)j->flight.n;
     if (job.good) {

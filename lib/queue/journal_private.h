@@ -79,6 +79,7 @@ struct journal {
     size_t open_size;
     uint64_t ticket;        /* of the batch that collects */
     uint64_t durable;       /* last one on disk */
+    int64_t flush_time;     /* of a flush, on average; microseconds */
     int64_t unsynced_since; /* monotonic; 0 when all is flushed */
 
     uint64_t serial_next, serial_ceiling, serial_wanted;
