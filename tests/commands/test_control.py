@@ -194,14 +194,30 @@ def test_words_of_other_releases(instance):
         assert instance.run("diligence", *words, config_first=True, check=False).returncode == 1, words
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="as root only")
 def test_several_instances_are_the_managers_matter(instance, tmp_path):
-    """multi_instance_wrapper runs only when no instance is named."""
+    """multi_instance_wrapper runs when no instance is named, and only then."""
+    etc = tmp_path / "etc"
+    shutil.copytree("/etc", etc, symlinks=True, ignore=lambda d, names: [
+        name for name in names if d != "/etc" or name not in ("passwd", "group", "nsswitch.conf", "hosts")])
+    (etc / "postfix").mkdir()
     manager = tmp_path / "manager"
     manager.write_text("#!/bin/sh\necho managed: $*\n")
     manager.chmod(0o755)
-    instance.set(multi_instance_directories="/nowhere", multi_instance_wrapper=f"{manager} -p").write()
-    done = control(instance, "status")
-    assert "managed" not in done.stdout and "not running" in done.stderr
+    text = (f"multi_instance_directories = /nowhere\nmulti_instance_wrapper = {manager} -p --\n"
+            f"queue_directory = {tmp_path}\n")
+    (etc / "postfix" / "main.cf").write_text(text)
+
+    def run(*words):
+        environment = {k: v for k, v in os.environ.items() if k != "MAIL_CONFIG"}
+        return subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc && shift && exec "$@"', "sh",
+                               etc, STAGE / "bin" / "postfix", *words], capture_output=True, text=True, timeout=20,
+                              env=environment, check=False)
+
+    assert run("status").stdout == "managed: -p -- status\n"
+    assert "managed" not in run("-c", "/etc/postfix", "status").stdout
+    (etc / "postfix" / "main.cf").write_text(text.replace("multi_instance_wrapper", "#"))
+    assert "multi_instance_wrapper is empty" in run("status").stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="as root only")
