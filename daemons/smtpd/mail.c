@@ -224,6 +224,7 @@ bool verb_mail(struct session *s, const struct command *c)
         transaction_end(s);
         return false;
     }
+    session_new_instance(s);
     t->sender = sender;
     t->mail_arguments = arena_dup(t->arena, c->args);
     t->announced_size = m.size;

@@ -69,62 +69,93 @@ bool proxy_ask(struct proxy *p, char expected, struct view command)
     return false;
 }
 
-/* Which attributes the filter's XFORWARD takes. */
-static bool offers_xforward(const struct proxy *p)
+/* Which attributes the filter's XFORWARD takes: "NAME ADDR ..."; empty: none. */
+static struct view xforward_attributes(const struct proxy *p)
 {
     struct view rest = str_view(&p->reply.text), line;
     while (view_token(&rest, VIEW("\n"), &line)) {
         if (view_starts_case(view_from(line, 4), VIEW("XFORWARD ")))
+            return view_from(line, 4 + strlen("XFORWARD "));
+    }
+    return VIEW_NONE;
+}
+
+static bool has_attribute(struct view list, const char *name)
+{
+    struct view word;
+    while (view_token(&list, VIEW(" \r"), &word)) {
+        if (view_eq_case(word, view_of(name)))
             return true;
     }
     return false;
 }
 
-static void add_attribute(struct str *out, const char *name, struct view value)
+#define XFORWARD_LINE_MAX 510 /* bytes; RFC 5321 4.5.3.1.4 */
+
+/* Add NAME=VALUE to the command in LINE; what does not fit begins another. */
+static bool add_attribute(struct proxy *p, struct str *line, const char *name,
+                          struct view value)
 {
-    str_addf(out, " %s=", name);
+    struct str word = STR_INIT(2048);
+    bool good = true;
+    str_addf(&word, " %s=", name);
     if (view_is_empty(value) || view_eq(value, VIEW("unknown")))
-        str_add_cstr(out, "[UNAVAILABLE]");
+        str_add_cstr(&word, "[UNAVAILABLE]");
     else
-        (void)xtext_encode(value, VIEW_NONE, out);
+        (void)xtext_encode(value, VIEW_NONE, &word);
+    if (line->n + word.n > XFORWARD_LINE_MAX) {
+        good = proxy_ask(p, '2', str_view(line));
+        (void)str_set(line, VIEW("XFORWARD"));
+    }
+    str_add(line, str_view(&word));
+    str_done(&word);
+    return good;
 }
 
-/* Who the client is, in two commands as lines are short. */
-static bool tell_client(struct session *s, struct proxy *p)
+/* Who the client is, as far as the filter wants to know. */
+static bool tell_client(struct session *s, struct proxy *p, struct view wanted)
 {
     const struct access_subject *f = &s->facts;
     const struct forwarded *x = s->forwarded.is_set ? &s->forwarded : NULL;
+    const char *prefix = view_has(f->client_address, ':') ? "IPv6:" : "";
+    struct view address = arena_printf(s->transaction->arena, "%s%.*s", prefix,
+                                       VIEW_FMT(f->client_address));
+    const struct {
+        const char *name;
+        struct view value;
+    } attributes[] = {
+        {"NAME", x ? x->name : f->client_name},
+        {"ADDR", x ? x->address : address},
+        {"PORT", x ? x->port : f->client_port},
+        {"HELO", x ? x->helo : f->helo_name},
+        {"IDENT", x ? x->ident : f->queue_id},
+        {"PROTO", x ? x->protocol : f->protocol},
+        {"SOURCE", session_is_local(s) ? VIEW("LOCAL") : VIEW("REMOTE")},
+    };
     struct str line = STR_INIT(4096);
-    bool is_ipv6 = view_has(f->client_address, ':');
-    struct view address =
-        arena_printf(s->transaction->arena, "%s%.*s", is_ipv6 ? "IPv6:" : "",
-                     VIEW_FMT(f->client_address));
+    bool good = true;
     str_add_cstr(&line, "XFORWARD");
-    add_attribute(&line, "NAME", x ? x->name : f->client_name);
-    add_attribute(&line, "ADDR", x ? x->address : address);
-    add_attribute(&line, "PORT", x ? x->port : f->client_port);
-    bool good = proxy_ask(p, '2', str_view(&line));
-    (void)str_set(&line, VIEW("XFORWARD"));
-    add_attribute(&line, "PROTO", x ? x->protocol : f->protocol);
-    add_attribute(&line, "HELO", x ? x->helo : f->helo_name);
-    bool local = access_client_is_trusted(s->server->access, f);
-    str_addf(&line, " SOURCE=%s", local ? "LOCAL" : "REMOTE");
+    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0] && good; i++) {
+        if (has_attribute(wanted, attributes[i].name))
+            good = add_attribute(p, &line, attributes[i].name, attributes[i].value);
+    }
     good = good && proxy_ask(p, '2', str_view(&line));
     str_done(&line);
     return good;
 }
 
-/* EHLO, or HELO for a filter that does not know it. */
-static bool greet(struct proxy *p)
+/* Greeting, EHLO, XFORWARD when it is offered. */
+static bool greet(struct session *s, struct proxy *p)
 {
     struct str line = STR_INIT(1024);
     struct view name = conf_view(p->conf, P_smtpd_proxy_ehlo);
     str_addf(&line, "EHLO %.*s", VIEW_FMT(name));
     bool good = proxy_ask(p, '2', VIEW_NONE) && proxy_ask(p, '2', str_view(&line));
-    if (good)
-        p->may_xforward = offers_xforward(p);
     str_done(&line);
-    return good;
+    if (!good)
+        return false;
+    struct view wanted = arena_dup(s->transaction->arena, xforward_attributes(p));
+    return view_is_empty(wanted) || tell_client(s, p, wanted);
 }
 
 bool proxy_connect(struct session *s, struct proxy *p)
@@ -138,7 +169,7 @@ bool proxy_connect(struct session *s, struct proxy *p)
     p->stream = stream_open_fd(fd);
     stream_set_timeout(p->stream, timeout);
     struct view mail = arena_printf(t->arena, "MAIL %.*s", VIEW_FMT(t->mail_arguments));
-    return greet(p) && (!p->may_xforward || tell_client(s, p)) && proxy_ask(p, '2', mail);
+    return greet(s, p) && proxy_ask(p, '2', mail);
 }
 
 void proxy_content(struct proxy *p, struct view text)

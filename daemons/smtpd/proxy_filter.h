@@ -12,7 +12,6 @@ struct proxy {
     struct str line; /* the last line of the reply, as it is passed on */
     struct dot_writer dot;
     bool failed;        /* the connection is of no more use */
-    bool may_xforward;  /* the filter wants to know the client */
     bool speed_adjust;  /* it gets a message when all of it is here */
     int spool;          /* speed_adjust: content with LF line ends; -1 none */
     struct str pending; /* speed_adjust: RCPT commands, LF behind each */

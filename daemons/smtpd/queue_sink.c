@@ -25,6 +25,13 @@ static bool is_local_client(struct session *s)
                         s->facts.client_address, &e) == MATCH_YES;
 }
 
+bool session_is_local(struct session *s)
+{
+    return s->forwarded.is_set && !view_is_empty(s->forwarded.source)
+               ? view_eq_case(s->forwarded.source, VIEW("LOCAL"))
+               : is_local_client(s);
+}
+
 static bool has_option(const struct session *s, const char *option)
 {
     struct view rest = conf_view(s->server->conf, P_receive_override_options), word;
@@ -85,9 +92,7 @@ static bool queue_open(struct session *s, struct error *e)
     if (!t->draft)
         return false;
     s->facts.queue_id = arena_dup(t->arena, queue_id_view(draft_id(t->draft)));
-    bool local = s->forwarded.is_set && !view_is_empty(s->forwarded.source)
-                     ? view_eq_case(s->forwarded.source, VIEW("LOCAL"))
-                     : is_local_client(s);
+    bool local = session_is_local(s);
     t->envelope.rewrite_context = local ? VIEW("local") : VIEW("remote");
     t->envelope.content_filter = conf_view(s->server->conf, P_content_filter);
     log_client(s);

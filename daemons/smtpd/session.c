@@ -390,7 +390,6 @@ void session_run(struct session *s)
     s->facts.protocol = VIEW("SMTP");
     str_init(&s->helo, 1024);
     transcript_open(s);
-    session_new_instance(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
     stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
     if ((!s->server->tls_wrapper || wrap(s)) && limits_begin(s) && greet(s))

@@ -129,7 +129,7 @@ struct command {
 void session_run(struct session *s);
 /* After XCLIENT: greet the client that was named.  May suspend. */
 void session_restart(struct session *s);
-/* A new message, or its end: policy servers see that by another facts.instance. */
+/* A new message: policy servers see that by another facts.instance. */
 void session_new_instance(struct session *s);
 /* helo.c: NAME without what could be mistaken in a header or a log line, into OUT. */
 void session_clean_name(struct view name, struct str *out);

@@ -29,7 +29,7 @@ void transaction_end(struct session *s)
     s->facts.size = 0;
     if (!t)
         return;
-    session_new_instance(s);
+    s->facts.instance = VIEW_NONE;
     s->forwarded.is_set = false;
     if (t->open)
         t->sink->abort(s);

@@ -81,6 +81,9 @@ bool refuse_bare_newline(struct session *s);
 /* smtpd_delay_open_until_valid_rcpt = no: open the sink at MAIL.  False: a reply was
  * sent. */
 bool transaction_open_early(struct session *s);
+/* Does the message come from one of us, so that its headers are completed
+ * (local_header_rewrite_clients, or what XFORWARD said)?  May suspend. */
+bool session_is_local(struct session *s);
 /* Put our Received: header (and nothing else) into the open sink.  QUEUE_ID NULL: it has
  * none. */
 void received_emit(struct session *s, const char *queue_id);

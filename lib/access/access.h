@@ -139,7 +139,7 @@ void access_log_event(const struct access_subject *s, const char *action,
 void access_find_names(struct access_subject *f, struct arena *a,
                        const struct net_address *peer);
 
-/* Log "NOQUEUE: ACTION: STATE: TEXT; from=<..> to=<..> ..." of a filter's verdict. */
+/* Log "ACTION: STATE: TEXT; from=<..> to=<..> ..." of a filter's verdict. */
 void access_log_proxy(const struct access_subject *s, const char *action,
                       struct view text);
 

@@ -73,16 +73,23 @@ static bool poll(struct access_run *run, struct view address,
 }
 
 /* The administrator may give the reason a text of his own. */
+static struct view shown_reason(const struct conf *c, const struct verify_kind *kind,
+                                struct view reason)
+{
+    struct view own = conf_view(c, kind->reject_reason);
+    return view_is_empty(own) ? view_sub(reason, 0, REASON_MAX) : own;
+}
+
+/* With a code that asks to come again the address is not said to be bad. */
 static enum access_says undeliverable(struct access_run *run,
                                       const struct verify_kind *kind, struct view address,
                                       struct view reason)
 {
     const struct conf *c = run->access->conf;
-    struct view own = conf_view(c, kind->reject_reason);
-    reason = view_is_empty(own) ? view_sub(reason, 0, REASON_MAX) : own;
-    return access_refuse(run, (int)conf_int(c, kind->reject_code), kind->status,
-                         "<%.*s>: %s rejected: undeliverable address: %.*s",
+    int code = (int)conf_int(c, kind->reject_code);
+    return access_refuse(run, code, kind->status, "<%.*s>: %s rejected: %s address: %.*s",
                          VIEW_FMT(address), access_reply_class(kind->about),
+                         code / 100 == 5 ? "undeliverable" : "unverified",
                          VIEW_FMT(reason));
 }
 
@@ -108,6 +115,7 @@ static enum access_says reject_unverified(struct access_run *run,
                                       "<%.*s>: %s rejected: address verification problem",
                                       VIEW_FMT(address), class);
     }
+    reason = shown_reason(c, kind, reason);
     switch (verdict) {
     case VERIFY_DELIVERABLE:
         return SAYS_DUNNO;
@@ -119,8 +127,7 @@ static enum access_says reject_unverified(struct access_run *run,
         return access_tempfail_code(
             run, kind->tempfail_action, (int)conf_int(c, kind->defer_code), kind->status,
             arena_printf(run->arena, "<%.*s>: %s rejected: unverified address: %.*s",
-                         VIEW_FMT(address), class,
-                         VIEW_FMT(view_sub(reason, 0, REASON_MAX)))
+                         VIEW_FMT(address), class, VIEW_FMT(reason))
                 .p);
     }
 }

@@ -80,8 +80,7 @@ void access_log_proxy(const struct access_subject *s, const char *action,
                       struct view text)
 {
     struct str line = STR_INIT(4096);
-    str_addf(&line, "%.*s: %s: %s: %.*s;", VIEW_FMT(shown_id(s)), action, s->where,
-             VIEW_FMT(text));
+    str_addf(&line, "%s: %s: %.*s;", action, s->where, VIEW_FMT(text));
     add_facts(&line, s);
     log_info("%s", str_cstr(&line));
     str_done(&line);

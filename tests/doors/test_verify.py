@@ -46,7 +46,7 @@ def test_gateway_asks_inside(instance):
             assert rcpt(instance, "good@inside.example") == "250 2.1.5 Ok"
             reply = rcpt(instance, "bad@inside.example")
             assert reply.startswith("450 4.1.1 <bad@inside.example>: Recipient address rejected: "
-                                    "undeliverable address: host 127.10.1.1[127.10.1.1] said: "
+                                    "unverified address: host 127.10.1.1[127.10.1.1] said: "
                                     "550 5.1.1 <bad@inside.example>: no such user (in reply to "
                                     "RCPT TO command)")
             instance.wait_log(r"to=<good@inside.example>.*status=deliverable")
