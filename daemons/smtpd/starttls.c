@@ -8,7 +8,6 @@
 #include "limits.h"
 #include "session.h"
 #include "setup.h"
-#include "tls/tickets.h"
 #include "transaction.h"
 
 /* --- set-up --- */

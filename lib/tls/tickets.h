@@ -26,9 +26,6 @@ typedef bool tls_ticket_source_fn(struct tls_ticket_key *current,
                                   void *arg);
 void tls_tickets_set_source(tls_ticket_source_fn *source, void *arg);
 /* --- ticket_link.c --- */
-/* From here on ask tlsmgr (tlsmgr_service_name) for keys; where it does not answer the
- * process makes its own. */
-void tls_tickets_share(const struct conf *c);
 /* Keys as they travel: name, cipher, mac, time. */
 #define TLS_TICKET_KEY_WIRE 88
 void tls_ticket_key_pack(const struct tls_ticket_key *k, char out[TLS_TICKET_KEY_WIRE]);

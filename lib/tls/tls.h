@@ -45,6 +45,11 @@ bool tls_accept(struct tls_server *t, struct stream *s, const struct tls_accept 
  * may not be read any more: a new process must be started.  Needs the loop. */
 void tls_server_watch(struct tls_server *t, void (*unreadable)(void *arg), void *arg);
 
+/* --- ticket_link.c --- */
+/* From here on ask tlsmgr (tlsmgr_service_name) for the keys of session tickets; where it
+ * does not answer the process makes its own. */
+void tls_tickets_share(const struct conf *c);
+
 /* --- client.c --- */
 struct tls_client *tls_client_new(const struct conf *c, bool lmtp, struct error *e);
 void tls_client_free(struct tls_client *t);
