@@ -34,7 +34,8 @@ static void open_service(struct proxymap *p, const struct conf *c, bool writes)
     *p = (struct proxymap){.conf = c,
                            .writes = writes,
                            .parameter = writes ? "proxy_write_maps" : "proxy_read_maps",
-                           .open = hash_new()};
+                           .open = hash_new(),
+                           .files = hash_new()};
     approval_read(p, conf_directory(c));
     load_modules(p);
 }
@@ -53,6 +54,7 @@ static void sandbox(struct service *s, struct sandbox_profile *profile)
 {
     profile->network = true;
     profile->readable = table_paths_of_servers(s->conf);
+    profile->writable = proxymap_directories(&services.writes);
 }
 
 static void session(struct service *s, const struct service_socket *socket, int fd,

@@ -89,6 +89,11 @@ static struct ipc_message *answer(struct proxymap *p, const struct ipc_message *
 
     if (t == NULL) {
         ipc_put_u64(reply, IPC_ATTR_DENIED, 1);
+    } else if (proxymap_is_file(p, table_spec(t))) {
+        result = ipc_message_type(m) == IPC_TABLE_GET
+                     ? proxymap_file_get(p, table_spec(t), key, a, &value, &e)
+                     : proxymap_file_put(p, table_spec(t), key,
+                                         ipc_get_view(m, IPC_ATTR_VALUE), &e);
     } else if (ipc_message_type(m) == IPC_TABLE_GET) {
         result = table_get(t, key, a, &value, &e);
     } else {

@@ -93,11 +93,11 @@ static bool is_for(const struct connection *k, struct view destination,
 }
 
 struct connection *cache_take(struct client *c, struct view destination,
-                              const struct net_address *address,
+                              struct view identity, const struct net_address *address,
                               const struct tls_plan *plan)
 {
     LIST_FOR_EACH_SAFE (struct connection, k, &c->cached, link) {
-        if (!is_for(k, destination, address) ||
+        if (!is_for(k, destination, address) || !view_eq(k->identity, identity) ||
             (plan &&
              !starttls_may_reuse(k, plan, view_eq_case(k->plan.domain, plan->domain))))
             continue;

@@ -2,9 +2,9 @@
  *
  * deliver.c has the course of one delivery: read it first.  rewrite/hosts.h finds
  * the hosts and puts them in order, connection.c connects and talks in
- * lines, cache.c keeps connections for reuse, hello.c greets, starttls.c encrypts,
- * transaction.c speaks MAIL to the final dot, content.c converts and sends the message,
- * failure.c keeps the best error of each recipient.
+ * lines, cache.c keeps connections for reuse, hello.c greets, starttls.c encrypts, auth.c
+ * logs in, transaction.c speaks MAIL to the final dot, content.c converts and sends the
+ * message, failure.c keeps the best error of each recipient.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -46,6 +46,7 @@ struct client {
     struct tls_client *tls; /* NULL: nobody asks for it, or it cannot be had */
     struct tls_policies *tls_policies;
     struct maps *tls_loglevels;
+    struct client_auth *auth; /* NULL: nobody logs in */
     /* For notices to postmaster; NULL when nobody wants them. */
     struct cleanup_setup *cleanup;
     struct queue_link *queue;
@@ -77,6 +78,8 @@ struct connection {
     struct smtp_reply reply;
     struct ehlo_reply features; /* keywords after our discards */
     struct str destination;     /* the next hop it was made for */
+    struct view next_hop;       /* the same, as tables know it */
+    struct view identity;       /* of auth_identity() */
     struct tls_plan plan;       /* whole until it has greeted us */
     struct tls_facts tls;       /* zeros: in clear */
     const char *queue_id;       /* of the delivery under way; for the log */
@@ -128,6 +131,8 @@ void connection_quit(struct connection *k);
 /* Send a command (no line end); buffered.  Shown as it is in debug lines. */
 void connection_send(struct connection *k, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Send LINE, of which logs and transcripts get SHOWN, and "..." for the rest. */
+void connection_send_secret(struct connection *k, struct view line, struct view shown);
 /* Read one reply within TIMEOUT; false with *E (4.4.2 "lost connection with x while
  * DOING").  May suspend. */
 bool connection_read(struct connection *k, int64_t timeout, const char *doing,
@@ -139,10 +144,10 @@ void connection_lost(struct connection *k, enum stream_result result, const char
 void connection_debug(const struct connection *k, const char *arrow, struct view text);
 
 /* --- cache.c --- */
-/* An idle connection to DESTINATION (any address) or to ADDRESS, as PLAN asks for when it
- * is not NULL; NULL when there is none. */
+/* An idle connection to DESTINATION (any address) or to ADDRESS, made under IDENTITY, as
+ * PLAN asks for when it is not NULL; NULL when there is none. */
 struct connection *cache_take(struct client *c, struct view destination,
-                              const struct net_address *address,
+                              struct view identity, const struct net_address *address,
                               const struct tls_plan *plan);
 /* Done with it for now: keep it for the next delivery, or let it go. */
 void cache_give(struct connection *k);
@@ -171,6 +176,17 @@ enum hello starttls_wrap(struct connection *k, struct error *e);
 enum hello starttls_run(struct connection *k, struct error *e);
 /* After a failed handshake: may the host be tried again in clear? */
 bool starttls_may_fall_back(const struct job *j, const struct connection *k);
+
+/* --- auth.c --- */
+/* Tables and options of smtp_sasl_...; false with *E for a mistake in them. */
+bool client_auth_setup(struct client *c, struct error *e) MUST_CHECK;
+void client_auth_free(struct client *c);
+/* As whom a connection for J to DESTINATION would log in: connections with equal
+ * identities may stand for each other.  In the delivery's arena. */
+struct view auth_identity(const struct job *j, struct view destination);
+/* After EHLO: log in, where the server offers AUTH and a password is known.  OK also when
+ * we remain strangers.  May suspend. */
+enum hello auth_run(struct job *j, struct connection *k, struct error *e);
 
 /* --- transaction.c --- */
 /* Offer the delivery's open recipients.  Sets outcomes and soft failures.  False: the

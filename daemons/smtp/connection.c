@@ -41,6 +41,13 @@ static bool is_debugged(const struct client *c, const struct host *t)
                         view_of(net_address_text(&t->address, text)), &e) == MATCH_YES;
 }
 
+/* "inet:host:port" is known to tables as "host:port". */
+static struct view without_family(struct view destination)
+{
+    return view_starts(destination, VIEW("inet:")) ? view_from(destination, 5)
+                                                   : destination;
+}
+
 struct connection *connection_new(struct client *c, const struct host *t,
                                   struct view destination, struct stream *stream)
 {
@@ -57,6 +64,7 @@ struct connection *connection_new(struct client *c, const struct host *t,
     smtp_reply_init(&k->reply);
     str_init(&k->destination, 2048);
     str_add(&k->destination, destination);
+    k->next_hop = arena_dup(k->arena, without_family(destination));
     if (c->notify) {
         k->transcript = NEW(struct transcript);
         transcript_init(k->transcript);
@@ -176,6 +184,13 @@ void connection_debug(const struct connection *k, const char *arrow, struct view
         log_debug("%s %.*s: %.*s", arrow, VIEW_FMT(k->relay), VIEW_FMT(text));
 }
 
+static void note_sent(struct connection *k, struct view line)
+{
+    connection_debug(k, ">", line);
+    if (k->transcript)
+        transcript_add(k->transcript, "Out: ", line);
+}
+
 void connection_send(struct connection *k, const char *format, ...)
 {
     va_list args;
@@ -183,14 +198,24 @@ void connection_send(struct connection *k, const char *format, ...)
     va_start(args, format);
     str_addv(&line, format, args);
     va_end(args);
-    connection_debug(k, ">", str_view(&line));
-    if (k->transcript)
-        transcript_add(k->transcript, "Out: ", str_view(&line));
-    str_add(&line, VIEW("\r\n"));
     if (line.overflow)
         log_panic("connection_send: a command of more than %zu bytes", line.limit);
+    note_sent(k, str_view(&line));
     stream_write(k->stream, str_view(&line));
+    stream_write(k->stream, VIEW("\r\n"));
     str_done(&line);
+}
+
+void connection_send_secret(struct connection *k, struct view line, struct view shown)
+{
+    struct str text = STR_INIT(1024);
+    str_add(&text, shown);
+    if (line.n > shown.n)
+        str_add(&text, VIEW("..."));
+    note_sent(k, str_view(&text));
+    str_done(&text);
+    stream_write(k->stream, line);
+    stream_write(k->stream, VIEW("\r\n"));
 }
 
 void connection_lost(struct connection *k, enum stream_result result, const char *doing,

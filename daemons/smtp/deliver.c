@@ -58,6 +58,7 @@ static struct connection *meet_anew(struct job *j, const struct host *t,
             failure_host(j, NULL, e);
             return NULL;
         }
+        k->identity = arena_dup(k->arena, auth_identity(j, destination));
     } while (greet(j, &k, plan, e));
     return k;
 }
@@ -73,7 +74,8 @@ static struct connection *meet(struct job *j, const struct host *t,
         failure_host(j, NULL, &e);
         return NULL;
     }
-    struct connection *k = cache_take(j->client, VIEW_NONE, &t->address, plan);
+    struct connection *k = cache_take(j->client, VIEW_NONE, auth_identity(j, destination),
+                                      &t->address, plan);
     if (!k)
         return meet_anew(j, t, destination, plan, &e);
     connection_name(k, t);
@@ -138,7 +140,8 @@ static void try_kept(struct job *j, struct view destination)
 {
     j->is_kept = false;
     j->last_target = false;
-    struct connection *k = cache_take(j->client, destination, NULL, NULL);
+    struct connection *k =
+        cache_take(j->client, destination, auth_identity(j, destination), NULL, NULL);
     if (!k)
         return;
     k->queue_id = j->delivery->id.text;

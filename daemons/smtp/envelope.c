@@ -47,6 +47,10 @@ void envelope_mail(const struct job *j, const struct connection *k, struct view 
     }
     if (offers(k, EHLO_DSN) && env->ret != DSN_RET_NONE)
         str_add(out, env->ret == DSN_RET_FULL ? VIEW(" RET=FULL") : VIEW(" RET=HDRS"));
+    /* We are who logged in, the sender may be anybody (RFC 4954 5). */
+    if (offers(k, EHLO_AUTH) && j->client->auth &&
+        conf_bool(j->client->conf, PARAMETER(j->client, send_dummy_mail_auth)))
+        str_add(out, VIEW(" AUTH=<>"));
 }
 
 static void add_notify(struct str *out, unsigned notify)

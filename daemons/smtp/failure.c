@@ -145,12 +145,26 @@ void failure_recipient(struct job *j, struct delivery_recipient *r, const struct
     judge(j, r, &v);
 }
 
+/* Where the peer said no, its words are the diagnostic. */
+static void quote_refusal(struct job *j, const struct connection *k, struct verdict *v)
+{
+    int class = k ? smtp_reply_class(&k->reply) : 0;
+    if (class != 4 && class != 5)
+        return;
+    struct str line = STR_INIT(SMTP_REPLY_TEXT_MAX);
+    (void)smtp_reply_join(str_view(&k->reply.text), &line);
+    v->remote_mta = arena_dup(j->delivery->arena, k->name);
+    v->diagnostic = arena_dup(j->delivery->arena, str_view(&line));
+    str_done(&line);
+}
+
 void failure_host(struct job *j, const struct connection *k, const struct error *e)
 {
     struct verdict v = {.error = *e,
                         .rank = RANK_HOST,
                         .relay =
                             k ? arena_dup(j->delivery->arena, k->relay) : VIEW("none")};
+    quote_refusal(j, k, &v);
     j->host_failed = true;
     j->last = to_failure(j, &v);
     if (k) {

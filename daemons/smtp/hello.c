@@ -1,4 +1,5 @@
-/* hello - the greeting, and EHLO, HELO or LHLO (RFC 5321 3.1, 3.2; RFC 2033)
+/* hello - the greeting, EHLO, HELO or LHLO, encryption and login (RFC 5321 3.1, 3.2; RFC
+ * 2033)
  */
 #include "client.h"
 
@@ -182,5 +183,6 @@ enum hello hello_exchange(struct job *j, struct connection *k, struct error *e)
     bool esmtp = read_greeting(j, k);
     bool try_esmtp = !conf_bool(c, P_smtp_never_send_ehlo) &&
                      (esmtp || conf_bool(c, P_smtp_always_send_ehlo));
-    return introduce_safely(j, k, try_esmtp, e);
+    enum hello said = introduce_safely(j, k, try_esmtp, e);
+    return said == HELLO_OK ? auth_run(j, k, e) : said;
 }

@@ -150,7 +150,8 @@ struct client *client_new(struct service *s, struct error *e)
     host_search_init(&c->search, c->conf, c->rewrite, c->lmtp);
     read_discards(c);
     prepare_notices(c);
-    if (read_flags(c, e) && find_bind_addresses(c, e) && prepare_tls(c, e))
+    if (read_flags(c, e) && find_bind_addresses(c, e) && prepare_tls(c, e) &&
+        client_auth_setup(c, e))
         return c;
     client_free(c);
     return NULL;
@@ -162,6 +163,7 @@ void client_free(struct client *c)
         cleanup_setup_free(c->cleanup);
     if (c->queue)
         queue_link_close(c->queue);
+    client_auth_free(c);
     tls_client_free(c->tls);
     if (c->tls_loglevels)
         maps_close(c->tls_loglevels);

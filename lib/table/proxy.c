@@ -313,7 +313,8 @@ enum table_result proxy_get(const struct conf *c, struct view spec, unsigned fla
                             struct view key, struct arena *a, struct view *value,
                             struct error *e)
 {
-    const enum parameter service = P_proxymap_service_name;
+    const enum parameter service =
+        flags & TABLE_READ_WRITE ? P_proxywrite_service_name : P_proxymap_service_name;
     struct error ours = ERROR_INIT;
     struct ipc_message *m = question_new(a, IPC_TABLE_GET, spec, flags, key);
     enum table_result result = TABLE_ERROR;

@@ -20,6 +20,8 @@ struct table; /* one table, shared by reference count */
 #define TABLE_FOLD 1
 /* Rules with $number in their result are left out (aliases and the like). */
 #define TABLE_NO_REGEXP_SUBST 2
+/* It will be written too: proxy: asks proxywrite, also to read. */
+#define TABLE_READ_WRITE 4
 
 /* Open SPEC ("hash:/etc/aliases", "static:x", "inline:{a=b}"); relative paths count from
  * the configuration directory.  Never fails: a table that cannot be opened answers
