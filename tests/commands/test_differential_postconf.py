@@ -176,7 +176,6 @@ OTHER_VALUES = {
     "milter_default_action": "shutdown, Postfix 3.12", "smtp_tls_security_level": "may, Postfix 3.11",
     "smtpd_sasl_type": "builtin, our own", "smtpd_tls_auth_only": "with it, passwords want TLS",
     "smtpd_forbid_bare_newline": "normalize, Postfix 3.9", "smtpd_forbid_unauth_pipelining": "yes, Postfix 3.9",
-    "smtpd_authorized_verp_clients": "authorized_verp_clients has a name and default of its own",
     "postscreen_expansion_filter": "3.7.11 prints $name, though -x was asked", "postscreen_reject_footer": "likewise",
 }
 

@@ -84,7 +84,7 @@ ROWS = [
      {"virtual_alias_maps": "$virtual_maps"}, "a@sink.example", TEXT, "RCPT z@sink", "RCPT a@sink"),
     ("smtpd_hide_client_session", "yes", {}, "b@sink.example", TEXT, r"^250 .*\nReceived: by gw1",
      r"^250 .*\nReceived: from client\.example"),
-    ("default_verp_delimiters", "-=", {}, "b@sink.example", TEXT,
+    ("default_verp_delimiters", "-=", {"smtpd_authorized_verp_clients": "127.0.0.1"}, "b@sink.example", TEXT,
      r"FROM anne-b=sink\.example@host", r"FROM anne\+b=sink\.example@host"),
     ("header_address_token_limit", "6", {}, "b@sink.example",
      "To: " + ",\n ".join(f"u{n}" for n in range(30)) + "\n\nx\n", r"(?s)(?!.*u29@maison)",
