@@ -96,7 +96,8 @@ static void print_recipients(const struct wanted *w, const struct queue_message 
         print_place(w, at, 'O');
         printf("original_recipient: %.*s\n", VIEW_FMT(r->original));
         print_place(w, at, r->status == RECIPIENT_PENDING ? 'R' : 'D');
-        printf("%s: %.*s\n", r->status == RECIPIENT_PENDING ? "recipient" : "done_recipient",
+        printf("%s: %.*s\n",
+               r->status == RECIPIENT_PENDING ? "recipient" : "done_recipient",
                VIEW_FMT(r->address));
     }
 }
@@ -165,8 +166,11 @@ static void print_message(const struct wanted *w, const char *name, int fd)
 
     if (fstat(fd, &st) < 0)
         log_fatal("%s: %s", name, strerror(errno));
-    if (queue_file_read(a, fd, 0, (uint64_t)st.st_size, &m, &e) != OK)
-        log_fatal("%s: input is not a valid queue file: %s", name, error_cstr(&e));
+    if (queue_file_read(a, fd, 0, (uint64_t)st.st_size, &m, &e) != OK) {
+        log_warning("%s: input is not a valid queue file: %s", name, error_cstr(&e));
+        arena_free(a);
+        return;
+    }
     if (w->envelope) {
         printf("*** ENVELOPE RECORDS %s ***\n", name);
         print_facts(w, &m);

@@ -25,13 +25,13 @@ int main(int argc, char **argv)
     if (argc - optind != 3)
         log_fatal("usage: postkick [-c config_dir] [-v] class service request");
     const char *class = argv[optind], *service = argv[optind + 1];
-    if ((strcmp(class, "public") != 0 && strcmp(class, "private") != 0) ||
-        strchr(service, '/'))
-        log_fatal("unknown service: %s/%s", class, service);
     instance_enter(instance_conf(directory));
-    if (!instance_trigger(class, service, argv[optind + 2], &e))
-        log_fatal(
-            "Cannot contact class %s service %s - perhaps the mail system is down (%s)",
-            class, service, error_cstr(&e));
-    return 0;
+    if ((strcmp(class, "public") == 0 || strcmp(class, "private") == 0) &&
+        !strchr(service, '/') && instance_trigger(class, service, argv[optind + 2], &e))
+        return 0;
+    if (error_is_set(&e))
+        log_warning("unable to look up %s/%s: %s", class, service, error_cstr(&e));
+    log_warning("Cannot contact class %s service %s - perhaps the mail system is down",
+                class, service);
+    return 1;
 }

@@ -26,12 +26,13 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
 
 static struct lock_policy make_policy(const struct conf *c, const char *style)
 {
-    struct lock_policy p;
+    struct lock_policy p = {.attempts = 0};
     struct error e = ERROR_INIT;
     struct view methods = style ? view_of(style) : conf_view(c, P_mailbox_delivery_lock);
 
     if (!lock_policy_parse(methods, &p, &e))
-        fail("%s", error_cstr(&e));
+        fail("unknown mailbox_delivery_lock value in \"%.*s\": %s", VIEW_FMT(methods),
+             error_cstr(&e));
     p.attempts = (unsigned)conf_int(c, P_deliver_lock_attempts);
     p.delay = conf_time(c, P_deliver_lock_delay);
     p.stale = conf_time(c, P_stale_lock_time);
@@ -47,14 +48,13 @@ static int run(char **command)
         fail("fork %s: %s", command[0], strerror(errno));
     if (pid == 0) {
         execvp(command[0], command);
-        log_error("execvp %s: %s", command[0], strerror(errno));
-        _exit(EX_TEMPFAIL);
+        log_fatal("execvp %s: %s", command[0], strerror(errno));
     }
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR)
             fail("waitpid: %s", strerror(errno));
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

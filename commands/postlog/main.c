@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "service/instance.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static enum log_level parse_priority(const char *text)
@@ -90,7 +91,11 @@ int main(int argc, char **argv)
         log_set_tag(tag);
         log_set_command(tag);
     }
-    log_also_stderr(isatty(STDERR_FILENO));
+    /* What is not a terminal gets no copy. */
+    if (isatty(STDERR_FILENO))
+        log_also_stderr(true);
+    else if (!freopen("/dev/null", "w", stderr))
+        log_fatal("open /dev/null: %s", strerror(errno));
     if (argv[optind])
         log_arguments(level, argv + optind);
     else

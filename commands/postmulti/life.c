@@ -191,8 +191,11 @@ static int add_instance(const struct instances *all, const struct request *r)
     char *const check[] = {
         arena_cstr(a, arena_printf(a, "%s/postfix", instance_bin(all->primary))),
         arena_cstr(a, VIEW("-c")), arena_cstr(a, view_of(new.directory)),
-        arena_cstr(a, VIEW("set-permissions")), NULL};
-    return run_for(all, &new, check);
+        arena_cstr(a, VIEW("check")), NULL};
+    /* Makes the queue's directories and tells what else is wrong; programs, which all
+     * instances share, stay as they are. */
+    (void)run_for(all, &new, check);
+    return 0;
 }
 
 /* --- existing instances --- */

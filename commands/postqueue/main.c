@@ -25,21 +25,21 @@ struct request {
     const struct conf *conf;
 };
 
-__attribute__((format(printf, 2, 3), noreturn)) static void fatal(int status,
-                                                                  const char *format, ...)
+/* Whatever it is, the status is EX_UNAVAILABLE: callers know no other. */
+__attribute__((format(printf, 1, 2), noreturn)) static void fatal(const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
     log_write(LOG_LEVEL_FATAL, format, args);
     va_end(args);
-    exit(status);
+    exit(EX_UNAVAILABLE);
 }
 
 static void write_out(struct view v)
 {
     if ((v.n > 0 && fwrite(v.p, 1, v.n, stdout) != v.n) || fflush(stdout) != 0)
-        fatal(EX_IOERR, "output write error: %s", strerror(errno));
+        fatal("output write error: %s", strerror(errno));
 }
 
 /* --- listing --- */
@@ -88,7 +88,7 @@ static void list_lines(bool long_ids, struct view lines, struct totals *totals,
         struct listed_message m;
         (void)view_cut(lines, '\n', &line, &lines);
         if (!listing_parse(a, line, &m))
-            fatal(EX_SOFTWARE, "qmgr sent a malformed listing");
+            fatal("qmgr sent a malformed listing");
         listing_message(long_ids, &m, out);
         totals->messages++;
         totals->bytes += m.size;
@@ -135,13 +135,13 @@ static void list_queue(const struct request *r)
     int fd;
 
     if (queue_admin_list(r->conf, &fd, &count, &e) != OK)
-        fatal(EX_UNAVAILABLE, "Queue report unavailable - %s", error_cstr(&e));
+        fatal("Queue report unavailable - %s", error_cstr(&e));
     if (fstat(fd, &st) < 0)
-        fatal(EX_OSERR, "fstat: %s", strerror(errno));
+        fatal("fstat: %s", strerror(errno));
     if (st.st_size > 0)
         map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
-        fatal(EX_OSERR, "mmap: %s", strerror(errno));
+        fatal("mmap: %s", strerror(errno));
     struct view lines = {map, (size_t)st.st_size};
     if (r->mode == MODE_JSON)
         write_out(lines);
@@ -163,8 +163,7 @@ static void control(const struct request *r, enum queue_request what,
     enum result result = queue_admin_control(r->conf, what, selection, &count, &e);
     if (result == OK)
         return;
-    fatal(result == TEMPFAIL ? EX_TEMPFAIL : EX_UNAVAILABLE,
-          "Cannot flush mail queue - %s", error_cstr(&e));
+    fatal("Cannot flush mail queue - %s", error_cstr(&e));
 }
 
 static void flush(const struct request *r)
@@ -180,7 +179,7 @@ static void flush_id(const struct request *r)
     struct queue_id id;
 
     if (!queue_id_parse(one.id, &id))
-        fatal(EX_USAGE, "Cannot flush queue ID - invalid name: \"%.100s\"", r->argument);
+        fatal("Cannot flush queue ID - invalid name: \"%.100s\"", r->argument);
     control(r, QUEUE_FLUSH_ID, &one);
 }
 
@@ -194,8 +193,7 @@ static void flush_site(const struct request *r)
         ok = ok && (ascii_is_alnum(c) || strchr(".-_[]:", c));
     }
     if (!ok)
-        fatal(EX_USAGE, "Cannot flush mail queue - invalid destination: \"%.100s\"",
-              r->argument);
+        fatal("Cannot flush mail queue - invalid destination: \"%.100s\"", r->argument);
     control(r, QUEUE_FLUSH_SITE, &site);
 }
 
@@ -203,8 +201,7 @@ static void flush_site(const struct request *r)
 
 static void usage(void)
 {
-    fatal(EX_USAGE,
-          "usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | "
+    fatal("usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | "
           "postqueue -s site");
 }
 
@@ -256,8 +253,8 @@ static void check_user(const struct conf *c, enum parameter who, const char *wha
     struct str name = STR_INIT(256);
 
     if (getuid() != 0 && !submission_user_is_allowed(c, who, getuid(), &name))
-        fatal(EX_NOPERM, "User %s(%ld) is not allowed to %s the mail queue",
-              str_cstr(&name), (long)getuid(), what);
+        fatal("User %s(%ld) is not allowed to %s the mail queue", str_cstr(&name),
+              (long)getuid(), what);
     str_done(&name);
 }
 

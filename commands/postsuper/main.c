@@ -23,7 +23,6 @@ static const struct action {
 } actions[] = {
     {'d', QUEUE_DELETE, "removed", "Deleted"},
     {'e', QUEUE_EXPIRE, "expired", "Force-expired"},
-    {'f', QUEUE_EXPIRE_ALL, "expired", "Force-expired"},
     {'h', QUEUE_HOLD, "placed on hold", "Placed on hold"},
     {'H', QUEUE_RELEASE, "released from hold", "Released from hold"},
     {'r', QUEUE_REQUEUE, "requeued", "Requeued"},
@@ -35,6 +34,7 @@ struct job {
     const char *queues[MOST_QUEUES + 1]; /* NULL-terminated; none: all that apply */
     size_t n_queues;
     uint64_t counts[ACTIONS];
+    bool wanted[ACTIONS];
     bool failed;
 };
 
@@ -45,6 +45,12 @@ static const struct action *find_action(int letter)
             return &actions[i];
     }
     return NULL;
+}
+
+/* -f is -e and -H in one. */
+static bool is_option(int letter)
+{
+    return letter == 'f' || find_action(letter) != NULL;
 }
 
 /* Messages that pickup has not taken yet are files in maildrop/. */
@@ -108,15 +114,22 @@ static void act(struct job *job, const struct action *a, struct view id)
     job->counts[a - actions] += count;
 }
 
+/* ACTS is one action, or two of which both are done, NULL at the end. */
+static void act_all(struct job *job, const struct action *const *acts, struct view id)
+{
+    for (; *acts; acts++)
+        act(job, *acts, id);
+}
+
 /* Queue IDs from standard input, one a line. */
-static void act_on_input(struct job *job, const struct action *a)
+static void act_on_input(struct job *job, const struct action *const *acts)
 {
     char line[128];
 
     while (fgets(line, sizeof line, stdin)) {
         struct view id = view_trim_space(view_of(line));
         if (id.n > 0 && !view_eq(id, VIEW("ALL"))) /* ALL is for the command line only */
-            act(job, a, id);
+            act_all(job, acts, id);
     }
 }
 
@@ -135,7 +148,7 @@ static void repair(struct job *job)
 static void summarize(const struct job *job)
 {
     for (size_t i = 0; i < ACTIONS; i++) {
-        if (job->counts[i] > 0)
+        if (job->wanted[i])
             log_info("%s: %llu message%s", actions[i].summary,
                      (unsigned long long)job->counts[i], job->counts[i] == 1 ? "" : "s");
     }
@@ -184,7 +197,7 @@ static const char *read_options(int argc, char **argv, bool *wants_repair)
             log_verbose++;
         else if (letter == 'p' || letter == 's' || letter == 'S')
             *wants_repair = true;
-        else if (find_action(letter))
+        else if (is_option(letter))
             requests++;
         else
             usage();
@@ -200,13 +213,19 @@ static void run_actions(struct job *job, int argc, char **argv)
 
     optind = 1;
     while ((letter = getopt(argc, argv, OPTIONS)) != -1) {
-        const struct action *a = find_action(letter);
-        if (!a)
+        const struct action *acts[3] = {find_action(letter)};
+        if (!is_option(letter))
             continue;
+        if (letter == 'f') {
+            acts[0] = find_action('e');
+            acts[1] = find_action('H');
+        }
+        for (size_t i = 0; acts[i]; i++)
+            job->wanted[acts[i] - actions] = true;
         if (strcmp(optarg, "-") == 0)
-            act_on_input(job, a);
+            act_on_input(job, acts);
         else
-            act(job, a, view_of(optarg));
+            act_all(job, acts, view_of(optarg));
     }
 }
 

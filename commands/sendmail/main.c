@@ -52,7 +52,7 @@ static void take_body_type(struct request *r, const char *text)
     if (strcasecmp(text, "8BITMIME") == 0)
         r->flags |= SUBMISSION_8BIT;
     else if (strcasecmp(text, "7BIT") != 0)
-        fatal(EX_USAGE, "bad -B option value -- specify \"7BIT\" or \"8BITMIME\"");
+        fatal(EX_USAGE, "-B option needs 8BITMIME or 7BIT");
 }
 
 static void take_return(struct request *r, const char *text)
@@ -115,6 +115,8 @@ static void take_queue(struct request *r, const char *text)
     if (ascii_is_digit(text[0]))
         return; /* an interval: queue_run_delay says it here */
     r->mode = MODE_FLUSH;
+    if ((text[0] == 'I' || text[0] == 'R') && !text[1])
+        fatal(EX_USAGE, text[0] == 'I' ? "specify: -qIqueueid" : "specify: -qRsitename");
     if (text[0] == 'I')
         r->flush_id = text + 1;
     else if (text[0] == 'R')
@@ -309,6 +311,10 @@ int main(int argc, char **argv)
         r.flags |= SUBMISSION_TRACE;
     if (r.mode == MODE_VERIFY && r.extract)
         fatal(EX_USAGE, "-t option cannot be used with -bv");
+    if (r.mode == MODE_MAILQ && r.n_recipients > 0)
+        fatal(EX_USAGE, "display queue mode requires no recipient");
+    if (r.mode == MODE_DIALOGUE && r.n_recipients > 0)
+        fatal(EX_USAGE, "stand-alone mode requires no recipient");
     configure(&r);
     int status = EX_OK;
     switch (r.mode) {

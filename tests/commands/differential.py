@@ -114,6 +114,7 @@ class Cases:
     def __init__(self, prepare, cases):
         """CASES are tuples of steps; PREPARE(Pair) writes the files that each case starts from."""
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="dil."))
+        self.place.chmod(0o755)
         self.pool = concurrent.futures.ThreadPoolExecutor(24)
         self.prepare = prepare
         self.results = {repr(case): self.pool.submit(self.run, i, case) for i, case in enumerate(cases)}

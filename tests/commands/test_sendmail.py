@@ -145,7 +145,7 @@ def test_authorized_submit_users(boxed):
 
 @pytest.mark.parametrize("option", ["-Am", "-Ac", "-B8BITMIME", "-G", "-Lx", "-m", "-n", "-Ofoo=bar", "-o7",
                                     "-om", "-odi", "-oem", "-U", "-Vabc", "-Nnever", "-Rhdrs", "-h5", "-pX", "-em",
-                                    "-Xfile", "-q1h"])
+                                    "-q1h"])
 def test_S171_options_are_accepted(boxed, option):
     boxed.write()
     boxed.run("diligence", "check", config_first=True, check=False)
