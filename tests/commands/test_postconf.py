@@ -169,4 +169,4 @@ def test_s136_sample(cf):
     shutil.copy(sample, cf.config / "main.cf")
     shutil.copy(ROOT / "conf" / "master.cf", cf.config / "master.cf")
     assert cf.run("postconf", "-n").stderr == ""
-    assert len(cf.run("postconf", "-M").stdout.splitlines()) == 25
+    assert len(cf.run("postconf", "-M").stdout.splitlines()) == 26
