@@ -60,7 +60,8 @@ def converse(instance, lines):
     return [normal(reply) for reply in replies]
 
 
-LOG_FORMS = (r" reject: ", r" permit: ", r" client=", r"^warning: ", r" warning: ", r"status=", r" from=<.*nrcpt", r" removed")
+LOG_FORMS = (r" reject: ", r" permit: ", r" client=", r" warning: ", r"status=", r" from=<.*nrcpt",
+             r" removed", r"^warning: (connect|problem|restriction) ")
 
 
 def log_lines(text):
