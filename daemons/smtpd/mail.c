@@ -14,6 +14,7 @@ struct mail_parameters {
     enum dsn_ret ret;
     struct view envid;
     struct view verp; /* the two delimiters; empty: no VERP */
+    bool has_auth;    /* AUTH= was there */
 };
 
 static bool take_size(struct session *s, struct mail_parameters *m, struct view value)
@@ -86,6 +87,17 @@ static struct view decode_envid(struct arena *arena, struct view value)
     return decoded;
 }
 
+static bool take_auth(struct session *s, struct mail_parameters *m, struct view value)
+{
+    if (m->has_auth) {
+        reply_error(s, "503 5.5.4 Error: multiple AUTH= options");
+        return false;
+    }
+    m->has_auth = true;
+    session_take_auth_parameter(s, value);
+    return true;
+}
+
 static bool take_parameter(struct session *s, struct mail_parameters *m,
                            const struct smtp_parameter *p)
 {
@@ -100,8 +112,8 @@ static bool take_parameter(struct session *s, struct mail_parameters *m,
         m->flags |= MESSAGE_SMTPUTF8;
         return true;
     }
-    if (view_eq_case(p->name, VIEW("AUTH")) && p->has_value && session_has_auth(s))
-        return session_take_auth_parameter(s, p->value);
+    if (view_eq_case(p->name, VIEW("AUTH")) && p->has_value)
+        return take_auth(s, m, p->value);
     bool ret = view_eq_case(p->name, VIEW("RET"));
     if ((ret || view_eq_case(p->name, VIEW("ENVID"))) && p->has_value) {
         if (!dsn) {
