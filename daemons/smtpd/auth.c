@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "format/base64.h"
-#include "format/xtext.h"
 #include "limits.h"
 #include "session.h"
 #include "setup.h"
@@ -285,26 +284,4 @@ bool verb_auth(struct session *s, const struct command *c)
 void session_forget_login(struct session *s)
 {
     s->facts.sasl_method = s->facts.sasl_username = s->facts.sasl_sender = VIEW_NONE;
-}
-
-/* MAIL's AUTH= (RFC 4954 5): kept for policy and milters, believed by nobody. */
-bool session_take_auth_parameter(struct session *s, struct view value)
-{
-    struct str plain = STR_INIT(SASL_NAME_MAX);
-    if (s->facts.sasl_username.n == 0) {
-        reply_error(s, "503 5.5.4 Error: send AUTH command first");
-        return false;
-    }
-    bool good = xtext_decode(value, &plain);
-    if (!good)
-        reply_error(s, "501 5.5.4 Bad AUTH parameter syntax");
-    else if (!view_eq(value, VIEW("<>")))
-        s->facts.sasl_sender = arena_dup(s->arena, str_view(&plain));
-    str_done(&plain);
-    return good;
-}
-
-bool session_has_auth(const struct session *s)
-{
-    return is_active(s);
 }

@@ -147,7 +147,7 @@ bool verb_bdat(struct session *s, const struct command *c)
     if (!parse_arguments(c->args, &count, &last)) {
         log_warning("%.*s: malformed BDAT command syntax from %.*s: %.*s",
                     VIEW_FMT(queue_id(s)), VIEW_FMT(s->facts.client_display),
-                    VIEW_FMT(view_sub(c->args, 0, 100)));
+                    VIEW_FMT(view_sub(c->verb, 0, 100)));
         reply_error(s, "521 5.5.4 Syntax: BDAT count [LAST]");
         return false;
     }

@@ -14,6 +14,7 @@ struct mail_parameters {
     enum dsn_ret ret;
     struct view envid;
     struct view verp; /* the two delimiters; empty: no VERP */
+    struct view auth; /* AUTH=; empty: nobody */
     bool has_auth;    /* AUTH= was there */
 };
 
@@ -87,6 +88,8 @@ static struct view decode_envid(struct arena *arena, struct view value)
     return decoded;
 }
 
+/* RFC 4954 5: told to policy servers and the log as it came, believed by nobody, and so
+ * taken from clients that did not log in. */
 static bool take_auth(struct session *s, struct mail_parameters *m, struct view value)
 {
     if (m->has_auth) {
@@ -94,7 +97,7 @@ static bool take_auth(struct session *s, struct mail_parameters *m, struct view 
         return false;
     }
     m->has_auth = true;
-    session_take_auth_parameter(s, value);
+    m->auth = view_eq(value, VIEW("<>")) ? VIEW_NONE : value;
     return true;
 }
 
@@ -230,6 +233,7 @@ bool verb_mail(struct session *s, const struct command *c)
     if (good) {
         s->facts.size = m.size;
         s->facts.sender = sender;
+        s->facts.sasl_sender = arena_dup(t->arena, m.auth);
         s->facts.has_sender = true;
     }
     if (!good || !size_is_acceptable(s, m.size) || !sender_is_acceptable(s, t->arena)) {

@@ -179,11 +179,13 @@ static struct view filter_command(struct session *s, struct view line,
     }
 }
 
-static void run_verb(struct session *s, const struct verb *verb, struct view args)
+static void run_verb(struct session *s, const struct verb *verb,
+                     const struct smtp_command *parsed)
 {
+    const struct command command = {.verb = parsed->verb, .args = parsed->args};
     int64_t junk_limit = conf_int(s->server->conf, P_smtpd_junk_command_limit);
     s->counts[verb->count].all++;
-    if (verb->run(s, &(struct command){.args = args}))
+    if (verb->run(s, &command))
         s->counts[verb->count].good++;
     if (verb->flags & JUNK && s->junk++ > (uint64_t)junk_limit)
         s->errors++;
@@ -229,7 +231,7 @@ static void run_command(struct session *s, struct view line)
         reply_error_about(s, NOTICE_POLICY,
                           "530 5.7.0 Must issue a STARTTLS command first");
     else if (verb)
-        run_verb(s, verb, parsed.args);
+        run_verb(s, verb, &parsed);
     else
         unknown_verb(s, line, parsed.verb);
 }

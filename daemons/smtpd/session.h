@@ -122,6 +122,7 @@ struct session {
 
 /* A line from the client: what a verb's function gets. */
 struct command {
+    struct view verb; /* as it was written */
     struct view args;
 };
 
@@ -208,12 +209,8 @@ bool session_offers_tls(const struct session *s);
 
 /* auth.c: the mechanisms to announce, in A; false: none.  May suspend. */
 bool session_offers_auth(struct session *s, struct arena *a, struct view *names);
-/* Is AUTH known on this session, also if it must wait for TLS? */
-bool session_has_auth(const struct session *s);
 /* The client is nobody again (STARTTLS). */
 void session_forget_login(struct session *s);
-/* MAIL's AUTH=; false: a reply was sent. */
-bool session_take_auth_parameter(struct session *s, struct view value);
 
 /* xclient.c, for both: may VERB run now?  False: a reply was sent. */
 bool peer_command_may_run(struct session *s, const struct command *c, const char *verb,

@@ -466,7 +466,8 @@ static void test_bdat_stays_in_step(void **state)
            "503 5.5.1 Error: RCPT after BDAT\n503 5.5.1 Error: nested MAIL command\n"
            "250 2.0.0 Ok\n");
     expect("", START "BDAT\nNOOP\n", 0, STARTED "521 5.5.4 Syntax: BDAT count [LAST]\n");
-    assert_logged("NOQUEUE: malformed BDAT command syntax from localhost[127.0.0.1]: \n");
+    assert_logged(
+        "NOQUEUE: malformed BDAT command syntax from localhost[127.0.0.1]: BDAT\n");
 }
 
 /* A message over the limit is read to its end, and refused there. */

@@ -24,6 +24,7 @@ void transaction_end(struct session *s)
     struct transaction *t = s->transaction;
     s->facts.has_sender = false;
     s->facts.sender = s->facts.recipient = s->facts.queue_id = VIEW_NONE;
+    s->facts.sasl_sender = VIEW_NONE;
     s->facts.recipients = 0;
     s->facts.content_received = false;
     s->facts.size = 0;

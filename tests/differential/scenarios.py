@@ -75,7 +75,8 @@ SYNTAX = {
     "long line": [HELLO, MAIL, RCPT, "DATA:Subject: x\n\n" + "y" * 5000 + "\n"],
     "message id kept": [HELLO, MAIL, RCPT, "DATA:Message-ID: <a@b>\nSubject: x\n\nb\n"],
     "bdat": [HELLO, MAIL, RCPT, "BDAT:Subject: x\r\n\r\nchunk\r\n"],
-    "bad bdat": [HELLO, MAIL, RCPT, "BDAT", "BDAT x"],
+    "bad bdat": [HELLO, MAIL, RCPT, "BDAT"],
+    "bad chunk size": [HELLO, MAIL, RCPT, "bdat x LAST"],
 }
 
 RELAY = dict(mydestination="$myhostname, localhost, maison.mrs",

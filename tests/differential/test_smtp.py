@@ -64,6 +64,11 @@ LOG_FORMS = (r" reject: ", r" permit: ", r" client=", r" warning: ", r"status=",
              r" removed", r"^warning: (connect|problem|restriction) ")
 
 
+# What Postfix's cleanup says besides, since there smtpd and cleanup count the same bytes.
+TWICE = ("cleanup: warning: QID: queue file size limit exceeded",
+         "cleanup: warning: mail_stream_cleanup: close error")
+
+
 def log_lines(text):
     """The lines that log readers live on, without program numbers, in a stable order."""
     found = []
@@ -72,7 +77,7 @@ def log_lines(text):
         if match and any(re.search(form, match[2]) for form in LOG_FORMS):
             if match[1] in ("smtpd", "cleanup", "qmgr", "local", "discard", "error", "bounce"):
                 found.append(normal(f"{match[1]}: {match[2]}"))
-    return sorted(found)
+    return sorted(line for line in found if line not in TWICE)
 
 
 class Side:
