@@ -179,6 +179,38 @@ def mailq_time(subject, messages):
         return {"seconds": seconds}
 
 
+def with_backlog(subject, backlog, messages):
+    """Accepted messages/s with BACKLOG deferred messages in the queue, over those without (S100)."""
+    instance = subject.make("backlog", relay_domains="load.example late.example",
+                            relay_transport="discard", defer_transports="late",
+                            transport_maps="inline:{late.example=late:}")
+    instance.extra_services = "late unix - - n - - smtp\n"
+    with instance:
+        warm(instance)
+        empty = load(instance, messages, 10)
+        load(instance, 1, 1, "user@late.example")
+        deferred = instance.queue / "deferred"
+        [first] = wait_until(lambda: [f for f in deferred.rglob("*") if f.is_file()], "a file")
+    image, due, owner = first.read_bytes(), time.time() + 86400, first.stat()
+    for number in range(backlog):
+        copy = deferred / f"{number % 16:X}" / f"{number % 16:X}{number:09X}"
+        copy.parent.mkdir(mode=0o700, exist_ok=True)
+        os.chown(copy.parent, owner.st_uid, owner.st_gid)
+        copy.write_bytes(image)
+        copy.chmod(0o700)
+        os.chown(copy, owner.st_uid, owner.st_gid)
+        os.utime(copy, (due, due))
+    begin = time.monotonic()
+    with instance:
+        warm(instance)
+        started = time.monotonic() - begin
+        full = load(instance, messages, 10)
+        listed = instance.run("postqueue", "-p", timeout=300).stdout.count("late.example")
+    assert listed >= backlog, (listed, backlog)
+    return {"rate over an empty queue": empty["seconds"] / full["seconds"],
+            "start and first thousand": started}
+
+
 def system_calls(subject, messages):
     """System calls per accepted message, counted by strace over the whole tree."""
     if not shutil.which("strace"):
@@ -266,6 +298,9 @@ def main():
                 "system calls": system_calls(subject, 500),
             }
             print(subject.title, json.dumps(extra[subject.title]), flush=True)
+        extra["diligence"]["100,000 deferred"] = with_backlog(subjects[0], 100000,
+                                                              arguments.messages)
+        print("100,000 deferred", json.dumps(extra["diligence"]["100,000 deferred"]), flush=True)
         (ROOT / "build" / "bench" / "smtp.json").write_text(
             json.dumps({"rates": results, "extra": extra}, indent=1))
 
