@@ -74,9 +74,9 @@ enum cleanup_verdict {
 /* The SMTP reply code that belongs to such an error: 550, 552, 554, 451, 452. */
 int cleanup_reply_code(const struct error *e);
 /* End of content: headers completed, virtual expansion done, committed durably.  A list
- * that asked for NOTIFY=SUCCESS stays in the envelope with status RECIPIENT_EXPANDED: qmgr
- * owes the sender a report with action "expanded" for it.  C and its
- * draft are freed.  May suspend. */
+ * that asked for NOTIFY=SUCCESS stays in the envelope with status RECIPIENT_EXPANDED:
+ * qmgr owes the sender a report with action "expanded" for it.  C and its draft are
+ * freed.  May suspend. */
 enum cleanup_verdict cleanup_finish(struct cleanup *c, const struct queue_id *origin,
                                     struct error *e);
 /* The client went away: nothing remains. */

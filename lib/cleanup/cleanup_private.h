@@ -51,7 +51,9 @@ struct cleanup_setup {
     bool always_add_missing, replace_stray, keep_original, disable_mime, utf8,
         external_log;
     bool strict_header, strict_body, strict_encoding, long_ids, obsolete_from,
-        remote_rewrite;
+        remote_rewrite, detect_8bit, downgrade;
+    enum { HEADER_END_FIX, HEADER_END_TELL, HEADER_END_REJECT } header_end;
+    struct view name_charset; /* of full names */
     struct mime_limits limits;
     char tag[128]; /* of log lines: "postfix/cleanup" */
 };

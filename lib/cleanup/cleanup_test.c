@@ -586,6 +586,75 @@ static void test_strict_mime(void **state)
 }
 
 /* The client's first line may not go on with our Received header. */
+/* non_empty_end_of_header_action */
+static void test_header_end(void **state)
+{
+    (void)state;
+    static const char text[] = "Subject: x\nno header\n";
+    use("");
+    assert_int_equal(pass(&network, FLAGS, text), CLEANUP_QUEUED);
+    content_is("Subject: x\n\nno header\n");
+    use("non_empty_end_of_header_action = add_header\n");
+    assert_int_equal(pass(&network, FLAGS, text), CLEANUP_QUEUED);
+    content_is("Subject: x\nMIME-Error: message header was not terminated by empty "
+               "line\n\nno header\n");
+    assert_int_equal(pass(&network, FLAGS, "Subject: x\n\ny\n"), CLEANUP_QUEUED);
+    content_is("Subject: x\n\ny\n");
+    use("non_empty_end_of_header_action = reject\n");
+    assert_int_equal(pass(&network, FLAGS, text), CLEANUP_REJECTED);
+    assert_string_equal(error.status, "5.6.0");
+    log_has("61D3F800081: reject: mime-error message header was not terminated by empty "
+            "line: no header from unknown[1.2.3.4]");
+}
+
+#define EIGHT_BIT "MIME-Version: 1.0\nContent-Transfer-Encoding: 8bit\n\n"
+
+static void expect_8bit(const char *text, bool want)
+{
+    assert_int_equal(pass(&network, FLAGS, text), CLEANUP_QUEUED);
+    assert_int_equal((draft_fake.flags & MESSAGE_8BIT) != 0, want);
+}
+
+/* S031: detect_8bit_encoding_header, force_mime_input_conversion. */
+static void test_8bit(void **state)
+{
+    (void)state;
+    use("");
+    expect_8bit("Subject: x\n\ny\n", false);
+    expect_8bit("Subject: x\n\n\xe9\n", true);
+    expect_8bit(EIGHT_BIT "y\n", true);
+    use("detect_8bit_encoding_header = no\n");
+    expect_8bit("Subject: x\n\n\xe9\n", false);
+    expect_8bit(EIGHT_BIT "\xe9\n", false);
+    use("force_mime_input_conversion = yes\n");
+    expect_8bit(EIGHT_BIT "\xe9\n", false);
+    content_is("MIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n"
+               "=E9\n");
+    expect_8bit("Subject: x\n\n\xe9\n", true); /* which does not say that it is */
+}
+
+/* full_name_encoding_charset */
+static void test_name_charset(void **state)
+{
+    (void)state;
+    static const char *const charsets[] = {"utf-8", "iso-8859-1"};
+    static const char *const names[] = {"Ren\xc3\xa9", "Ren\xe9"};
+    for (size_t i = 0; i < 2; i++) {
+        char settings[64];
+        snprintf(settings, sizeof settings, "full_name_encoding_charset = %s\n",
+                 charsets[i]);
+        use(settings);
+        struct cleanup *c = start(&local, FLAGS);
+        cleanup_sender(c, VIEW("a@x.org"));
+        cleanup_full_name(c, view_of(names[i]));
+        cleanup_recipient(c, VIEW("b@y.org"), VIEW_NONE, VIEW_NONE, 0);
+        lines(c, "Subject: x\n\ny\n");
+        assert_int_equal(cleanup_finish(c, NULL, &error), CLEANUP_QUEUED);
+        assert_non_null(strstr(str_cstr(&draft_fake.content),
+                               "From: =?utf-8?B?UmVuw6k=?= <a@x.org>\n"));
+    }
+}
+
 static void test_content_begin(void **state)
 {
     (void)state;
@@ -684,6 +753,9 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_characters),
         cmocka_unit_test(test_strict_mime),
+        cmocka_unit_test(test_header_end),
+        cmocka_unit_test(test_8bit),
+        cmocka_unit_test(test_name_charset),
         cmocka_unit_test(test_content_begin),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_envelope),

@@ -33,8 +33,31 @@ static void check_size(struct cleanup *c)
     cleanup_fail(c, FAULT_SIZE, "5.3.4", VIEW("Error: message file too big"));
 }
 
+/* Any byte of V over 0x7f?  Eight at a time. */
+static bool has_8bit(struct view v)
+{
+    size_t i = 0;
+    for (uint64_t word; i + sizeof word <= v.n; i += sizeof word) {
+        memcpy(&word, v.p + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            return true;
+    }
+    for (; i < v.n; i++)
+        if ((unsigned char)v.p[i] & 0x80)
+            return true;
+    return false;
+}
+
+/* force_mime_input_conversion: what counts is what comes out. */
+static bool is_converted(const struct cleanup *c)
+{
+    return c->setup->downgrade && !c->setup->disable_mime;
+}
+
 void content_write(struct cleanup *c, struct view v)
 {
+    if (c->setup->detect_8bit && is_converted(c) && has_8bit(v))
+        c->envelope.flags |= MESSAGE_8BIT;
     if (c->out.n + v.n > OUT_PIECE) {
         flush(c);
         check_size(c);
@@ -56,6 +79,8 @@ static bool may_skip_body(const struct cleanup *c)
 {
     const struct cleanup_setup *s = c->setup;
     bool multipart = c->seen >> HEADER_CONTENT_TYPE & 1;
+    if (is_converted(c))
+        return false;
     if (multipart && !s->disable_mime)
         return false; /* attached headers, mime_nesting_limit */
     return !(c->flags & CLEANUP_FILTER) ||
@@ -122,10 +147,15 @@ static void boundary_event(void *context, struct view line, bool closing, size_t
 static void fault_event(void *context, enum mime_fault fault, struct view text)
 {
     struct cleanup *c = context;
+    struct mime_fault_detail detail = mime_fault_detail(fault);
     if (fault == MIME_FAULT_LONG_HEADER)
         return; /* what is over header_size_limit is dropped, as documented */
+    if (fault == MIME_FAULT_HEADER_END && c->setup->header_end == HEADER_END_TELL) {
+        content_write(c, VIEW("MIME-Error: "));
+        content_write_line(c, view_of(detail.text));
+        return;
+    }
     check_log_mime_fault(c, fault, text);
-    struct mime_fault_detail detail = mime_fault_detail(fault);
     cleanup_fail(c, FAULT_CONTENT, detail.status, view_of(detail.text));
 }
 
@@ -133,10 +163,14 @@ static unsigned mime_options(const struct cleanup *c)
 {
     const struct cleanup_setup *s = c->setup;
     unsigned options = 0;
+    if (s->header_end != HEADER_END_FIX && (c->flags & CLEANUP_FILTER))
+        options |= MIME_REPORT_HEADER_END;
     if (s->disable_mime)
-        return MIME_DISABLE;
+        return options | MIME_DISABLE;
+    if (s->downgrade)
+        options |= MIME_DOWNGRADE;
     if (!(c->flags & CLEANUP_FILTER))
-        return 0;
+        return options;
     options |= MIME_REPORT_NESTING;
     if (s->strict_header && !(c->envelope.flags & MESSAGE_SMTPUTF8))
         options |= MIME_REPORT_8BIT_HEADER;
@@ -156,6 +190,8 @@ void content_open(struct cleanup *c)
         .boundary = boundary_event,
         .fault = fault_event,
     };
+    if (is_converted(c))
+        c->envelope.flags &= ~(unsigned)MESSAGE_8BIT;
     c->mime = mime_new(mime_options(c), &c->setup->limits, &events, c);
     str_init(&c->out, OUT_PIECE + 1);
     str_init(&c->line, LINE_MAX_BYTES);
@@ -174,21 +210,6 @@ void content_end(struct cleanup *c)
         mime_end(c->mime);
     flush(c);
     check_size(c);
-}
-
-/* Any byte of V over 0x7f?  Eight at a time. */
-static bool has_8bit(struct view v)
-{
-    size_t i = 0;
-    for (uint64_t word; i + sizeof word <= v.n; i += sizeof word) {
-        memcpy(&word, v.p + i, sizeof word);
-        if (word & UINT64_C(0x8080808080808080))
-            return true;
-    }
-    for (; i < v.n; i++)
-        if ((unsigned char)v.p[i] & 0x80)
-            return true;
-    return false;
 }
 
 static bool has_any(struct view v, const struct byte_set *set)
@@ -258,7 +279,8 @@ void content_line(struct cleanup *c, struct view line, bool last)
     }
     if (!s->strip.is_empty && has_any(line, &s->strip))
         line = without_stripped(c, line);
-    if (!(c->envelope.flags & MESSAGE_8BIT) && has_8bit(line))
+    if (s->detect_8bit && !is_converted(c) && !(c->envelope.flags & MESSAGE_8BIT) &&
+        has_8bit(line))
         c->envelope.flags |= MESSAGE_8BIT;
     if (c->begins && !c->in_piece)
         line = begin_content(c, line);

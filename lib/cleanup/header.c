@@ -146,6 +146,15 @@ static void detect_utf8(struct cleanup *c, struct view text)
         c->envelope.flags |= MESSAGE_SMTPUTF8;
 }
 
+/* detect_8bit_encoding_header: mail that says so may hold 8-bit text. */
+static void note_encoding(struct cleanup *c, const struct header *h)
+{
+    enum mime_encoding encoding = mime_encoding_parse(h->body);
+    if (c->setup->detect_8bit &&
+        (encoding == MIME_ENCODING_8BIT || encoding == MIME_ENCODING_BINARY))
+        c->envelope.flags |= MESSAGE_8BIT;
+}
+
 void header_event(void *context, enum mime_class class, const struct header_type *type,
                   struct view text, size_t offset)
 {
@@ -167,6 +176,8 @@ void header_event(void *context, enum mime_class class, const struct header_type
     }
     if (class == MIME_PRIMARY && type->id == HEADER_CONTENT_TYPE)
         mark_seen(c, type->id); /* there may be headers in the body */
+    if (type->id == HEADER_CONTENT_TRANSFER_ENCODING)
+        note_encoding(c, &h);
     if (type->flags & HEADER_IS_MIME)
         class = MIME_MULTIPART;
     if (is_dropped_by_check(c, class, &h))

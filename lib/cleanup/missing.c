@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "format/address_list.h"
 #include "format/date.h"
+#include "format/encoded_word.h"
 #include "format/message_id.h"
 
 #include <time.h>
@@ -75,15 +76,20 @@ static void add_date(struct cleanup *c)
 
 static void add_from(struct cleanup *c)
 {
-    struct str line = STR_INIT(HEADER_MAX);
+    struct str line = STR_INIT(HEADER_MAX), utf8_name = STR_INIT(HEADER_MAX);
     struct view sender = c->envelope.sender, name = c->full_name;
     if (view_is_empty(sender)) {
         sender = VIEW("MAILER-DAEMON");
         name = VIEW_NONE;
     }
+    if (!view_is_ascii(name) && charset_to_utf8(c->setup->name_charset, name, &utf8_name))
+        name = str_view(&utf8_name);
+    if (!view_is_utf8(name))
+        name = VIEW_NONE;
     str_addf(&line, "%sFrom: ", prefix(c));
     mailbox_write(name, sender, c->setup->obsolete_from, &line);
     content_write_line(c, str_view(&line));
+    str_done(&utf8_name);
     str_done(&line);
 }
 

@@ -149,6 +149,13 @@ static void read_settings(struct cleanup_setup *s, const struct conf *c)
     s->strict_header = strict || conf_bool(c, P_strict_7bit_headers);
     s->strict_body = strict || conf_bool(c, P_strict_8bitmime_body);
     s->strict_encoding = conf_bool(c, P_strict_mime_encoding_domain);
+    s->detect_8bit = conf_bool(c, P_detect_8bit_encoding_header);
+    s->downgrade = conf_bool(c, P_force_mime_input_conversion);
+    s->name_charset = conf_view(c, P_full_name_encoding_charset);
+    struct view action = conf_view(c, P_non_empty_end_of_header_action);
+    s->header_end = view_eq(action, VIEW("reject"))       ? HEADER_END_REJECT
+                    : view_eq(action, VIEW("add_header")) ? HEADER_END_TELL
+                                                          : HEADER_END_FIX;
     s->disable_mime = conf_bool(c, P_disable_mime_input_processing);
     s->always_add_missing = conf_bool(c, P_always_add_missing_headers);
     s->replace_stray = conf_bool(c, P_cleanup_replace_stray_cr_lf);

@@ -61,6 +61,8 @@ struct mime_fault_detail mime_fault_detail(unsigned faults)
         {MIME_FAULT_8BIT_BODY, {"5.6.0", "improper use of 8-bit data in message body"}},
         {MIME_FAULT_ENCODING,
          {"5.6.0", "invalid message/* or multipart/* encoding domain"}},
+        {MIME_FAULT_HEADER_END,
+         {"5.6.0", "message header was not terminated by empty line"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (faults & rows[i].fault)
@@ -343,6 +345,9 @@ static void begin_line(struct mime *m, struct view line)
         }
         bool was_primary = m->class == MIME_PRIMARY;
         bool was_blank = line.n == 0 && last;
+        end_header(m);
+        if (was_primary && !was_blank)
+            report(m, MIME_REPORT_HEADER_END, MIME_FAULT_HEADER_END, line);
         end_header_block(m);
         /* The message's own header gets its blank line when it just stops; what is
          * inside of the body is left as it is, since a signature may cover it. */

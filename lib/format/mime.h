@@ -24,6 +24,7 @@ enum mime_option {
     MIME_REPORT_LONG_HEADER = 1 << 4, /* a header passed header_limit */
     MIME_REPORT_NESTING = 1 << 5,     /* nesting_limit passed */
     MIME_DOWNGRADE = 1 << 6,          /* 8bit and binary parts become quoted-printable */
+    MIME_REPORT_HEADER_END = 1 << 7,  /* text follows the primary header at once */
 };
 
 /* Also bits: several can be set for one message. */
@@ -33,6 +34,7 @@ enum mime_fault {
     MIME_FAULT_8BIT_HEADER = 1 << 2,
     MIME_FAULT_8BIT_BODY = 1 << 3,
     MIME_FAULT_ENCODING = 1 << 4,
+    MIME_FAULT_HEADER_END = 1 << 5,
 };
 /* Status ("5.6.0") and text of the gravest bit set, as Postfix replies it. */
 struct mime_fault_detail {
