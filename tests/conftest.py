@@ -1,5 +1,6 @@
 """Fixtures: a mail system per test, on loopback, in a temporary directory."""
 
+import contextlib
 import pathlib
 import shutil
 import sys
@@ -30,13 +31,27 @@ def pytest_itemcollected(item):
     item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__} {which}"))
 
 
-@pytest.fixture
-def place():
-    """A short, world-searchable directory: socket names have little room."""
+@contextlib.contextmanager
+def short_directory():
+    """World-searchable, with a short name: socket names have little room."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="dil."))
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def place():
+    """A directory for one test."""
+    with short_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def module_place():
+    """A directory for all tests of a module."""
+    with short_directory() as directory:
+        yield directory
 
 
 @pytest.fixture

@@ -106,19 +106,15 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def sides(tmp_path_factory):
+def sides(module_place):
     """Both servers for each group, started when first asked for."""
-    import pathlib
-    import shutil
-    import tempfile
-    running, place = {}, pathlib.Path(tempfile.mkdtemp(prefix="dil."))
-    place.chmod(0o755)
+    running = {}
 
     def get(group):
         if group not in running:
             parameters = GROUPS[group][0]
             running[group] = tuple(
-                Side(kind(place / f"{group}-{kind.__name__}", **parameters))
+                Side(kind(module_place / f"{group}-{kind.__name__}", **parameters))
                 for kind in (postfix.Postfix, Instance))
         return running[group]
 
@@ -126,7 +122,6 @@ def sides(tmp_path_factory):
     for pair in running.values():
         for side in pair:
             side.instance.stop()
-    shutil.rmtree(place, ignore_errors=True)
 
 
 CASES = [(group, name) for group, (_, scenarios) in GROUPS.items() for name in scenarios]

@@ -113,10 +113,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    place = tmp_path_factory.mktemp("tls")
-    for parent in [place, *place.parents][:3]:
-        parent.chmod(0o755)
+def world(module_place):
+    place = module_place
     one = World(place)
     with one.server, one.client() as one.sender:
         with one.sender.smtp() as client:
@@ -219,10 +217,10 @@ class TestPostfix:
     """The real Postfix at the other end; and its words for the same."""
 
     @pytest.fixture(scope="class")
-    def peers(self, tmp_path_factory):
-        place = tmp_path_factory.mktemp("peers")
-        for parent in [place, *place.parents][:3]:
-            parent.chmod(0o755)
+    def peers(self, module_place):
+        place = module_place / "peers"
+        place.mkdir()
+        place.chmod(0o755)
         authority = Authority(place / "ca")
         chain = authority.issue("server.pem", "mx.server.example")
         settings = {"smtpd_tls_security_level": "may", "smtpd_tls_chain_files": chain,

@@ -37,10 +37,8 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    place = tmp_path_factory.mktemp("dane")
-    for parent in [place, *place.parents][:3]:
-        parent.chmod(0o755)
+def world(module_place):
+    place = module_place
     authority = Authority(place / "ca")
     chain = authority.issue("server.pem", "mx.anchor.dane.test")
     # the authority goes along: a record may name it

@@ -68,10 +68,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    place = tmp_path_factory.mktemp("tls")
-    for parent in [place, *place.parents][:3]:
-        parent.chmod(0o755)
+def world(module_place):
+    place = module_place
     one = World(place)
     with one.server:
         yield one
