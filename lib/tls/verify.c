@@ -12,6 +12,10 @@ static int note_result(int good, X509_STORE_CTX *store)
     struct tls_layer *t = SSL_get_app_data(ssl);
     if (!good && t->verify_error == X509_V_OK)
         t->verify_error = X509_STORE_CTX_get_error(store);
+    /* OpenSSL's limit, one above ours, does not count the root. */
+    if (X509_STORE_CTX_get_error_depth(store) >= SSL_get_verify_depth(ssl) &&
+        t->verify_error == X509_V_OK)
+        t->verify_error = X509_V_ERR_CERT_CHAIN_TOO_LONG;
     /* The session keeps the result for when it is resumed. */
     if (t->verify_error != X509_V_OK)
         X509_STORE_CTX_set_error(store, (int)t->verify_error);

@@ -50,9 +50,9 @@ class Site(Instance):
         self.service(f"{self.address}:{self.ports[name]} inet n - n - - smtpd", settings)
         return self
 
-    def client(self, name, kind="smtp", nexthop="", **settings):
+    def client(self, name, kind="smtp", nexthop="", processes="-", **settings):
         """A transport NAME with SETTINGS that takes mail for NAME.example."""
-        self.service(f"{name} unix - - n - - {kind}", settings)
+        self.service(f"{name} unix - - n - {processes} {kind}", settings)
         self.route(f"{name}.example", f"{name}:{nexthop}")
         return self
 

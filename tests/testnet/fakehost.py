@@ -5,6 +5,7 @@
     host.on("MAIL", lambda session, line: ...)                    # a reply, or None
     host.on("BODY", CLOSE)                                        # in the middle of DATA
     host.without("PIPELINING")
+    host.tls = context                                            # an ssl.SSLContext: STARTTLS
     host.messages[0].content, host.sessions[0].commands
 
 Verbs are those of SMTP, and GREETING, BODY (after DATA's first line) and "." (the reply to the
@@ -13,6 +14,7 @@ message). The last thing given for a verb stays; one that is None means: as usua
 
 import re
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -60,6 +62,7 @@ class Session:
         self.commands = []
         self.helo = ""
         self.ended = False
+        self.secured = ""  # how, when TLS is on
         self.reset()
 
     def reset(self):
@@ -68,6 +71,17 @@ class Session:
 
     def say(self, text):
         self.connection.sendall(text.replace("\n", "\r\n").encode("latin-1") + b"\r\n")
+
+    def secure(self):
+        """TLS from here on."""
+        self.connection = self.host.tls.wrap_socket(self.connection, server_side=True)
+        self.file.close()
+        self.file = self.connection.makefile("rb")
+        end = self.connection
+        subject = dict(sum((end.getpeercert() or {"subject": ()})["subject"], ()))
+        self.secured = (f"{end.version()} {end.cipher()[0]} reused={end.session_reused} "
+                        f"sni={getattr(end, 'asked_for', None)} "
+                        f"cert={subject.get('commonName')}")
 
     def wait_for_end(self):
         """Nothing more is said; read until the other side gives up."""
@@ -92,9 +106,11 @@ class Session:
         return True
 
     def run(self):
+        if self.host.is_wrapped:
+            self.secure()
         if not self.act("GREETING", "", self.host.greeting):
             return
-        for raw in self.file:
+        while raw := self.file.readline():
             line = raw.decode("latin-1").rstrip("\r\n")
             self.commands.append(line)
             verb = line.split(" ", 1)[0].upper()
@@ -104,6 +120,8 @@ class Session:
                 return
             if verb == "DATA" and self.last[:3] == "354" and not self.read_message():
                 return
+            if verb == "STARTTLS" and self.last[:3] == "220":
+                self.secure()
 
     # --- verbs, as usual ---
 
@@ -113,7 +131,9 @@ class Session:
 
     def verb_ehlo(self, line):
         self.helo = line[5:]
-        lines = [self.host.name, *self.host.keywords]
+        is_plain = not isinstance(self.connection, ssl.SSLSocket)
+        lines = [self.host.name, *self.host.keywords,
+                 *(["STARTTLS"] if self.host.tls and is_plain else [])]
         return "\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{text}"
                          for i, text in enumerate(lines))
 
@@ -141,6 +161,9 @@ class Session:
 
     def verb_noop(self, _):
         return "250 2.0.0 Ok"
+
+    def verb_starttls(self, _):
+        return "220 2.0.0 Ready to start TLS" if self.host.tls else "502 5.5.1 no TLS here"
 
     def verb_quit(self, _):
         return f"221 2.0.0 {self.host.name} closing connection"
@@ -178,6 +201,8 @@ class FakeHost:
         self.greeting = f"220 {name} ESMTP"
         self.keywords = list(keywords)
         self.rules = {}
+        self.tls = None          # an ssl.SSLContext: STARTTLS is offered
+        self.is_wrapped = False  # TLS from the first byte
         self.sessions = []
         self.messages = []
         self.lock = threading.Lock()
@@ -257,11 +282,12 @@ class FakeHost:
     @staticmethod
     def _converse(session):
         try:
-            with session.connection, session.file:
-                session.run()
+            session.run()
         except OSError:
             pass  # the other side hung up, or this server closed
         finally:
+            session.file.close()
+            session.connection.close()
             session.ended = True
 
 

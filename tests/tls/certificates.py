@@ -10,7 +10,7 @@ def openssl(*arguments, **options):
 
 
 class Authority:
-    """An authority below DIRECTORY that issues certificates with EC keys."""
+    """An authority below DIRECTORY that issues certificates: keys of ec, rsa or dsa."""
 
     def __init__(self, directory, name="Test Authority"):
         self.directory = pathlib.Path(directory)
@@ -21,16 +21,23 @@ class Authority:
                 f"/O=Diligence tests/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
 
     @staticmethod
-    def new_key(path):
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path)
+    def new_key(path, kind="ec"):
+        if kind == "dsa":
+            parameters = path.with_suffix(".dsa")
+            openssl("dsaparam", "-out", parameters, 2048)
+            openssl("gendsa", "-out", path, parameters)
+        elif kind == "rsa":
+            openssl("genrsa", "-out", path, 2048)
+        else:
+            openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path)
 
-    def issue(self, file, name, alternative=None, days=30):
+    def issue(self, file, name, alternative=None, days=30, kind="ec"):
         """A file with key and certificate for NAME; its path."""
         base = self.directory / file
         key, request, leaf = (base.with_suffix(s) for s in (".key", ".csr", ".crt"))
         extensions = base.with_suffix(".ext")
         extensions.write_text(f"subjectAltName=DNS:{alternative or name}\n")
-        self.new_key(key)
+        self.new_key(key, kind)
         openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.key,
                 "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", leaf)
