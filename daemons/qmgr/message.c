@@ -180,7 +180,7 @@ size_t work_count_recipients(const struct work *w)
 {
     size_t n = 0;
     for (size_t i = 0; i < w->image.envelope.n_recipients; i++)
-        n += w->image.envelope.recipients[i].status != RECIPIENT_EXPANDED;
+        n += !recipient_is_list(w->image.envelope.recipients[i].status);
     return n;
 }
 
@@ -205,7 +205,7 @@ void work_mark(struct work *w, size_t i)
 {
     struct recipient *r = &w->image.envelope.recipients[i];
     w->n_pending -= r->status == RECIPIENT_PENDING;
-    r->status = RECIPIENT_DONE;
+    r->status = recipient_done(r->status);
 }
 
 /* --- loading, in a worker --- */

@@ -92,7 +92,7 @@ static bool is_status(char c)
 
 static bool is_recipient_status(char c)
 {
-    return is_status(c) || c == RECIPIENT_EXPANDED;
+    return is_status(c) || c == RECIPIENT_EXPANDED || c == RECIPIENT_REPORTED;
 }
 
 static bool put_recipient(struct str *out, struct recipient *r)

@@ -26,8 +26,19 @@ enum recipient_status {
     RECIPIENT_PENDING = 'p',
     RECIPIENT_DONE = 'd',
     RECIPIENT_EXPANDED =
-        'x' /* a list whose members stand for it; its sender is to hear so */
+        'x', /* a list whose members stand for it; its sender is to hear so */
+    RECIPIENT_REPORTED = 'X' /* such a list, whose sender knows */
 };
+/* Is it a list?  Lists count in no number of recipients. */
+static inline bool recipient_is_list(uint8_t status)
+{
+    return status == RECIPIENT_EXPANDED || status == RECIPIENT_REPORTED;
+}
+/* What STATUS becomes when nothing is left to do for the recipient. */
+static inline uint8_t recipient_done(uint8_t status)
+{
+    return recipient_is_list(status) ? RECIPIENT_REPORTED : RECIPIENT_DONE;
+}
 
 struct recipient {
     struct view address;  /* where it goes; internal form */

@@ -100,6 +100,28 @@ static void test_checksum_and_marks(void **state)
     arena_free(a);
 }
 
+/* A list stays one when its sender was told of it, so that it is never counted. */
+static void test_marks_on_lists(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct envelope env = sample(a), got;
+    struct str bytes = STR_INIT(ENVELOPE_MAX_BYTES);
+    struct error e = ERROR_INIT;
+    const uint32_t marks[] = {0, 1, 1};
+    env.recipients[0].status = RECIPIENT_PENDING;
+    env.recipients[1].status = RECIPIENT_EXPANDED;
+    assert_true(envelope_write(&env, &bytes));
+    queue_marks_apply(&env, marks, 3);
+    queue_file_mark(&env, bytes.p, bytes.n);
+    assert_true(envelope_parse(a, str_view(&bytes), &got, &e));
+    assert_int_equal(got.recipients[0].status, RECIPIENT_DONE);
+    assert_int_equal(got.recipients[1].status, RECIPIENT_REPORTED);
+    assert_true(recipient_is_list(got.recipients[1].status));
+    str_done(&bytes);
+    arena_free(a);
+}
+
 /* Every cut and every changed byte is either refused or gives an envelope of the same
  * size. */
 static void test_hostile_bytes(void **state)
@@ -261,11 +283,11 @@ static void test_defer_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_checksum_and_marks),
-        cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_footer),        cmocka_unit_test(test_crc32c),
-        cmocka_unit_test(test_queue_id),      cmocka_unit_test(test_image),
-        cmocka_unit_test(test_defer_log),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_checksum_and_marks),
+        cmocka_unit_test(test_marks_on_lists), cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_footer),
+        cmocka_unit_test(test_crc32c),         cmocka_unit_test(test_queue_id),
+        cmocka_unit_test(test_image),          cmocka_unit_test(test_defer_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

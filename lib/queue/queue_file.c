@@ -208,7 +208,8 @@ void queue_marks_apply(struct envelope *env, const uint32_t *marks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (marks[i] < env->n_recipients)
-            env->recipients[marks[i]].status = RECIPIENT_DONE;
+            env->recipients[marks[i]].status =
+                recipient_done(env->recipients[marks[i]].status);
         else if (UINT32_MAX - marks[i] < ENVELOPE_N_MARKS)
             env->flags |= envelope_marks[UINT32_MAX - marks[i]];
     }
