@@ -23,7 +23,7 @@ static void ask(const struct control *c, bool quick, struct view in_force,
 
 static void tell(const struct check_finding *f, struct arena *a)
 {
-    struct view text = check_text(f, a);
+    struct view text = check_finding_text(f, a);
 
     if (f->severity == CHECK_NOTE)
         log_info("%.*s", VIEW_FMT(text));

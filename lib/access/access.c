@@ -122,6 +122,8 @@ static enum access_says force_deferral(struct access_run *run, enum access_says 
     *run->outcome = run->memory->permit_outcome;
     run->outcome->effects = effects;
     access_log(run, "reject", run->outcome->reply);
+    access_tell(run, VIEW("deferred until all else permits"), VIEW("defer_if_permit"),
+                VIEW_NONE, SAYS_REFUSE);
     return SAYS_REFUSE;
 }
 
@@ -154,7 +156,10 @@ static enum access_says check_listed_sender(struct access_run *run)
     run->warn_depth = 0;
     if (!conf_bool(run->access->conf, P_smtpd_reject_unlisted_sender))
         return SAYS_DUNNO;
-    return ask_reject_unlisted_sender(run, NULL);
+    enum access_says says = ask_reject_unlisted_sender(run, NULL);
+    access_tell(run, VIEW("smtpd_reject_unlisted_sender"), VIEW("reject_unlisted_sender"),
+                VIEW_NONE, says);
+    return says;
 }
 
 /* Is a recipient refused that nobody lists?  Not behind a filter that has asked already.
@@ -217,5 +222,7 @@ void access_evaluate_recipient(struct access *a, const struct access_subject *su
     if (force_deferral(&run, SAYS_DUNNO) == SAYS_REFUSE)
         return;
     if (wants_listed_recipient(a->conf))
-        (void)ask_reject_unlisted_recipient(&run, NULL);
+        access_tell(&run, VIEW("smtpd_reject_unlisted_recipient"),
+                    VIEW("reject_unlisted_recipient"), VIEW_NONE,
+                    ask_reject_unlisted_recipient(&run, NULL));
 }

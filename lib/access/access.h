@@ -3,8 +3,9 @@
  * Eight stages, each a list of named restrictions asked in order until one
  * permits or refuses (SMTPD_ACCESS_README, access(5)).  Nothing here knows a
  * session: the facts come as a struct access_subject, so the same code can
- * explain a decision without a client.  Restrictions are compiled and checked
- * when the program starts.
+ * explain a decision without a client.  Each restriction's verdict, and all that it
+ * consults, is told to the trail of the running fiber (run/trail.h).  Restrictions are
+ * compiled and checked when the program starts.
  */
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
@@ -32,15 +33,6 @@ enum access_name_status {
     ACCESS_NAME_PERMFAIL, /* no name, or a name that does not lead back */
 };
 
-/* Who listens to an evaluation: called after each restriction of each list, in order. */
-struct access_trace {
-    /* LIST is a parameter or a class; VERDICT "permit", "reject" or "dunno"; REPLY is
-     * what a refusal says. */
-    void (*asked)(void *arg, struct view list, struct view restriction,
-                  const char *verdict, struct view reply);
-    void *arg;
-};
-
 /* What is known of the request.  Views are empty while unknown. */
 struct access_subject {
     struct view client_name; /* "unknown" unless verified */
@@ -65,11 +57,11 @@ struct access_subject {
     struct view tls_protocol, tls_cipher, tls_sni;
     unsigned tls_keysize; /* bits */
     struct view ccert_subject, ccert_issuer, ccert_fingerprint, ccert_pubkey_fingerprint;
-    const struct access_trace *trace; /* NULL: nobody listens */
     const char *where;     /* protocol state: "CONNECT", "RCPT", "END-OF-MESSAGE" */
     const char *command;   /* the SMTP command that is being answered: "RCPT" */
     bool pipelined;        /* the client sent on without waiting where it must wait */
     bool content_received; /* PREPEND comes too late */
+    bool rehearsal;        /* only explained: no probe is sent, nobody is made to wait */
     bool debug;            /* tell of each restriction in the log (debug_peer_level) */
 };
 

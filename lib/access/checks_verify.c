@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "ipc/call.h"
 #include "ipc/endpoint.h"
+#include "run/trail.h"
 
 #define REASON_MAX 250
 
@@ -107,6 +108,13 @@ static enum access_says reject_unverified(struct access_run *run,
         return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                              VIEW_FMT(address));
     struct view key = to.is_error || view_is_empty(to.recipient) ? address : to.recipient;
+    if (run->subject->rehearsal) { /* to ask could send a probe */
+        trail_tell(&(struct trail_step){.kind = TRAIL_POLICY,
+                                        .where = VIEW("verify"),
+                                        .asked = key,
+                                        .answer = VIEW("not asked here")});
+        return SAYS_DUNNO;
+    }
     if (!poll(run, key, &verdict, &reason)) {
         log_warning("%.*s service failure: %s",
                     VIEW_FMT(conf_view(c, P_address_verify_service_name)),

@@ -112,6 +112,9 @@ enum access_says access_tempfail(struct access_run *run, enum parameter action,
 enum access_says access_tempfail_code(struct access_run *run, enum parameter action,
                                       int code, const char *status, const char *text);
 void access_log(struct access_run *run, const char *action, struct view reply_or_text);
+/* Tell the trail what RESTRICTION (with ARGUMENT) of LIST said. */
+void access_tell(struct access_run *run, struct view list, struct view restriction,
+                 struct view argument, enum access_says says);
 /* A permit that may be logged: "action=NAME for CLASS=WHO" and, when not NULL, "from
  * TABLE". */
 enum access_says access_permit(struct access_run *run, struct view name,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/dial.h"
+#include "run/trail.h"
 
 #define REQUEST_MAX ((size_t)64 * 1024)
 
@@ -185,6 +186,10 @@ enum access_says ask_policy_service(struct access_run *run, const struct restric
     policy_request_write(p, run->subject, &request);
     bool good =
         !request.overflow && ask(p, str_view(&request), run->arena, &action, &run->error);
+    trail_tell(&(struct trail_step){.kind = TRAIL_POLICY,
+                                    .where = shown_name(p),
+                                    .asked = VIEW("smtpd_access_policy"),
+                                    .answer = good ? action : VIEW("no answer")});
     str_done(&request);
     return access_action(run, shown_name(p), good ? action : p->default_action,
                          VIEW("policy query"), access_reply_name(run, run->about),

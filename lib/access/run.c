@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "format/address.h"
+#include "run/trail.h"
 
 #define MAX_DEPTH 20 /* lists inside lists and tables */
 
@@ -261,15 +262,27 @@ static bool sets_warning(const struct restriction *r)
            (r->type->ask == ask_warn_if_reject || r->type->ask == ask_score_if_reject);
 }
 
-static void trace(struct access_run *run, const struct restriction_list *l,
-                  const struct restriction *r, enum access_says says)
+void access_tell(struct access_run *run, struct view list, struct view restriction,
+                 struct view argument, enum access_says says)
 {
     static const char *const words[] = {
         [SAYS_DUNNO] = "dunno", [SAYS_PERMIT] = "permit", [SAYS_REFUSE] = "reject"};
-    const struct access_trace *t = run->subject->trace;
-    if (t)
-        t->asked(t->arg, l->title, r->text, words[says],
-                 says == SAYS_REFUSE ? run->outcome->reply : VIEW_NONE);
+    if (!trail_is_set())
+        return;
+    trail_tell(&(struct trail_step){
+        .kind = TRAIL_RESTRICTION,
+        .where = list,
+        .asked = arena_printf(run->arena, "%.*s%s%.*s", VIEW_FMT(restriction),
+                              argument.n ? " " : "", VIEW_FMT(argument)),
+        .answer = view_of(words[says]),
+        .reply = says == SAYS_REFUSE ? run->outcome->reply : VIEW_NONE});
+}
+
+static void tell(struct access_run *run, const struct restriction_list *l,
+                 const struct restriction *r, enum access_says says)
+{
+    struct view name = r->type ? view_of(r->type->name) : r->text;
+    access_tell(run, l->title, name, r->argument, says);
 }
 
 enum access_says access_run_list(struct access_run *run, const struct restriction_list *l)
@@ -287,7 +300,7 @@ enum access_says access_run_list(struct access_run *run, const struct restrictio
         else
             log_debug("%.*s: restriction %.*s", VIEW_FMT(l->title), VIEW_FMT(r->text));
         says = r->sublist ? access_run_list(run, r->sublist) : r->type->ask(run, r);
-        trace(run, l, r, says);
+        tell(run, l, r, says);
         if (run->warn_depth >= run->depth && !sets_warning(r))
             run->warn_depth = 0;
     }
@@ -366,7 +379,7 @@ enum access_says ask_reject_score(struct access_run *run, const struct restricti
 
 enum access_says ask_sleep(struct access_run *run, const struct restriction *r)
 {
-    (void)run;
-    (void)fiber_sleep(r->number * CLOCK_SECOND);
+    if (!run->subject->rehearsal)
+        (void)fiber_sleep(r->number * CLOCK_SECOND);
     return SAYS_DUNNO;
 }

@@ -77,6 +77,14 @@ size_t check_distance(struct view a, struct view b, size_t limit)
     return row[b.n];
 }
 
+bool check_has_command(const struct check *k, struct view command)
+{
+    for (size_t i = 0; i < k->services.n; i++)
+        if (view_eq(k->services.items[i].command, command))
+            return true;
+    return false;
+}
+
 struct view check_nearest(struct view word, const struct view *words, size_t n)
 {
     size_t best = word.n < 4 ? 2 : word.n < 12 ? 3 : 4;
@@ -92,7 +100,7 @@ struct view check_nearest(struct view word, const struct view *words, size_t n)
     return nearest;
 }
 
-struct view check_text(const struct check_finding *f, struct arena *a)
+struct view check_finding_text(const struct check_finding *f, struct arena *a)
 {
     if (f->line == 0)
         return arena_printf(a, "%.*s: %.*s", VIEW_FMT(f->path), VIEW_FMT(f->text));
@@ -217,11 +225,14 @@ void check_configuration(const struct check_request *r, struct arena *a,
         check_restrictions(&k);
         check_relay(&k);
         check_services(&k);
+        check_logins(&k);
+        check_owners(&k);
         if (!r->quick) {
             check_table_texts(&k);
             check_patterns(&k);
             check_aliases(&k);
             check_rights(&k);
+            check_tls(&k);
         }
     }
     free_scenes(&k);

@@ -45,6 +45,6 @@ struct check_request {
 void check_configuration(const struct check_request *r, struct arena *a,
                          struct check_findings *out);
 /* "path:line: text", in A. */
-struct view check_text(const struct check_finding *f, struct arena *a);
+struct view check_finding_text(const struct check_finding *f, struct arena *a);
 
 #endif

@@ -100,7 +100,7 @@ static void test_findings(void **state)
     assert_int_equal(found.items[0].line, 5);
     assert_int_equal(found.items[1].line, 6);
     assert_int_equal(found.items[2].line, 8);
-    assert_true(view_ends(check_text(&found.items[2], a),
+    assert_true(view_ends(check_finding_text(&found.items[2], a),
                           VIEW("/main.cf:8: unknown parameter `Myorigin'; did you mean "
                                "`myorigin'?")));
     arena_free(a);

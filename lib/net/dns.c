@@ -7,10 +7,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/dns_filter.h"
 #include "net/dns_files.h"
+#include "net/dns_filter.h"
 #include "net/dns_name.h"
 #include "net/dns_query.h"
+#include "run/trail.h"
 
 /* Postfix's dns_rr_list_limit: what is beyond is dropped with a warning. */
 #define RECORD_LIMIT 100
@@ -100,8 +101,46 @@ struct answer {
     bool secure;
 };
 
+/* The values of the records, as the trail shows them. */
+static void add_values(const struct answer *x, enum dns_type type, struct str *out)
+{
+    size_t position = 0;
+    const struct dns_record *r;
+    char text[NET_ADDRESS_TEXT];
+
+    while ((r = dns_packet_next(&x->packet, &position, DNS_SECTION_ANSWER, type,
+                                x->canonical))) {
+        str_add_cstr(out, out->n ? ", " : "");
+        if (type == DNS_TYPE_A || type == DNS_TYPE_AAAA)
+            str_add_cstr(out, net_address_text(&r->address, text));
+        else if (type == DNS_TYPE_MX)
+            str_addf(out, "%u %.*s", r->preference, VIEW_FMT(r->target));
+        else
+            str_add(out, type == DNS_TYPE_TXT ? r->text : r->target);
+    }
+}
+
+/* Tell who listens what came of asking for NAME. */
+static void tell(struct view name, enum dns_type type, enum dns_result result,
+                 const struct answer *x)
+{
+    struct str text = STR_INIT(2048);
+
+    if (!trail_is_set())
+        return;
+    if (result == DNS_OK)
+        add_values(x, type, &text);
+    else
+        str_add_cstr(&text, dns_strresult(result));
+    trail_tell(&(struct trail_step){.kind = TRAIL_DNS,
+                                    .where = view_of(type_text(type)),
+                                    .asked = name,
+                                    .answer = str_view(&text)});
+    str_done(&text);
+}
+
 /* Wait for Q, which asked for NAME, and follow CNAMEs.  May suspend. */
-static enum dns_result wait_answer(struct dns_query *q, struct view name,
+static enum dns_result take_answer(struct dns_query *q, struct view name,
                                    enum dns_type type, int64_t deadline,
                                    struct answer *out, struct error *e)
 {
@@ -123,6 +162,16 @@ static enum dns_result wait_answer(struct dns_query *q, struct view name,
         return DNS_TEMPFAIL;
     }
     return DNS_OK;
+}
+
+static enum dns_result wait_answer(struct dns_query *q, struct view name,
+                                   enum dns_type type, int64_t deadline,
+                                   struct answer *out, struct error *e)
+{
+    enum dns_result r = take_answer(q, name, type, deadline, out, e);
+
+    tell(name, type, r, out);
+    return r;
 }
 
 /* Check NAME, ask, wait.  *NAME becomes its prepared form.  May suspend. */
@@ -164,6 +213,8 @@ static void add_addresses(const struct dns_packet *p, enum dns_section section,
 
     for (; n > 0; n--) {
         const struct dns_record *r = dns_packet_next(p, &position, section, type, owner);
+        if (out->n == 0 || r->ttl < out->ttl)
+            out->ttl = r->ttl;
         out->items[out->n++].address = r->address;
     }
 }

@@ -36,6 +36,7 @@ struct dns_address {
 struct dns_addresses {
     size_t n;
     struct dns_address *items;
+    uint32_t ttl;          /* seconds, the least of the records; 0: not from DNS */
     bool secure;           /* DNSSEC validated; see dns_use_trust_anchor() */
     struct view canonical; /* what HOST stands for after CNAMEs; empty: it is numeric, or
                               known from /etc/hosts */

@@ -32,6 +32,10 @@ struct draft;
 /* A new draft with its queue ID.  NULL with *E (4.3.0) when qmgr cannot be reached.  May
  * suspend. */
 struct draft *draft_open(struct queue_link *l, struct error *e);
+/* A draft that never leaves this process: L is not asked for anything, and in place of
+ * the queue TAKEN gets the envelope at commit.  To see what would become of a message. */
+typedef void draft_taken_fn(void *arg, const struct envelope *env);
+struct draft *draft_rehearse(struct queue_link *l, draft_taken_fn *taken, void *arg);
 const struct queue_id *draft_id(const struct draft *d);
 /* Append content (LF line ends).  Errors stick and show at commit. May suspend
  * (spilling). */

@@ -7,6 +7,8 @@
 #include "run/loop.h"
 #include "run/stack.h"
 
+struct trail;
+
 struct fiber {
     struct fiber_context context;
     const char *name;
@@ -20,6 +22,7 @@ struct fiber {
     int64_t deadline;
     int64_t parked_at;
     enum wake wake;
+    const struct trail *trail; /* of who listens to what it consults; NULL */
     unsigned shields; /* more than 0: cancellation does not end waits */
     bool parked, cancelled, ended;
 };

@@ -10,6 +10,7 @@
 #include "conf/lines.h"
 #include "conf/parameter.h"
 #include "net/address.h"
+#include "run/trail.h"
 
 enum { FILE_NESTING_MAX = 5, LIST_FILE_MAX = 64 << 20 };
 
@@ -290,15 +291,33 @@ static enum match_result ask_item(struct match_list *m, const struct item *i,
     return result;
 }
 
+/* FITS is the element that settled it; NULL: none. */
+static void tell(const struct match_list *m, const struct asked *q,
+                 const struct item *fits)
+{
+    trail_tell(
+        &(struct trail_step){.kind = TRAIL_LIST,
+                             .where = view_of(m->title),
+                             .asked = q->question == ASK_CLIENT ? q->address : q->name,
+                             .answer = !fits           ? VIEW_NONE
+                                       : fits->negated ? VIEW("excluded")
+                                       : fits->text.n  ? fits->text
+                                                       : VIEW("yes")});
+}
+
 static enum match_result ask(struct match_list *m, const struct asked *q, struct error *e)
 {
     for (size_t i = 0; m && i < m->n; i++) {
         enum match_result result = ask_item(m, &m->items[i], q, e);
         if (result == MATCH_ERROR)
             return result;
-        if (result == MATCH_YES)
+        if (result == MATCH_YES) {
+            tell(m, q, &m->items[i]);
             return m->items[i].negated ? MATCH_NO : MATCH_YES;
+        }
     }
+    if (m && m->n > 0)
+        tell(m, q, NULL);
     return MATCH_NO;
 }
 

@@ -20,6 +20,7 @@ struct rule {
 };
 
 struct rules {
+    unsigned answered; /* line of the rule that gave the last answer */
     const struct rules_engine *engine;
     struct arena *arena;
     struct rule *items;
@@ -291,6 +292,7 @@ enum table_result rules_get(struct rules *r, struct view key, struct arena *a,
 {
     struct rules_subject *s = &r->subject;
 
+    r->answered = 0;
     s->text = key;
     s->has_address = false;
     if (r->engine->prepare)
@@ -307,6 +309,7 @@ enum table_result rules_get(struct rules *r, struct view key, struct arena *a,
         }
         if (rule->kind == RULE_IF)
             continue;
+        r->answered = rule->line;
         if (rule->substitutes)
             return substitute(rule, s, a, value, e);
         return table_found(a, rule->result, value);
@@ -387,5 +390,9 @@ void rules_close(struct table *t)
 enum table_result rules_table_get(struct table *t, struct view key, struct arena *a,
                                   struct view *value, struct error *e)
 {
-    return rules_get(t->state, key, a, value, e);
+    struct rules *r = t->state;
+    enum table_result result = rules_get(r, key, a, value, e);
+
+    t->line = r->answered;
+    return result;
 }

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "run/trail.h"
 
 static const struct table_type *const types[] = {
     &table_type_btree,    &table_type_cdb,       &table_type_cidr,
@@ -269,6 +270,12 @@ enum table_result table_get(struct table *t, struct view key, struct arena *a,
         log_warning("%s lookup error for \"%.*s\": %s", t->spec, VIEW_FMT(key),
                     e ? e->text : "");
     }
+    trail_tell(&(struct trail_step){.kind = TRAIL_TABLE,
+                                    .where = view_of(t->spec),
+                                    .asked = key,
+                                    .answer = result == TABLE_ERROR ? VIEW("lookup error")
+                                                                    : *value,
+                                    .line = result == TABLE_FOUND ? t->line : 0});
     return result;
 }
 

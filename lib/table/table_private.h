@@ -54,6 +54,7 @@ struct table {
     struct error error; /* why it is not open */
     bool is_logged;     /* that error was */
     int64_t next_check; /* monotonic time */
+    unsigned line;      /* of the rule that gave the last answer; 0: not known */
     struct table_watch watches[2];
     size_t n_watches;
     void *state;
