@@ -19,8 +19,8 @@ static struct pickup pickup;
 /* What receive_override_options leaves of the filter's work. */
 static unsigned cleanup_flags(const struct conf *c)
 {
-    unsigned flags =
-        CLEANUP_EXTERNAL | CLEANUP_ADD_MISSING | cleanup_auto_utf8(c, "sendmail");
+    unsigned flags = CLEANUP_EXTERNAL | CLEANUP_MILTERS | CLEANUP_ADD_MISSING |
+                     cleanup_auto_utf8(c, "sendmail");
     struct view rest = conf_view(c, P_receive_override_options), word;
 
     while (view_token(&rest, VIEW(", \t\r\n"), &word)) {
@@ -28,6 +28,8 @@ static unsigned cleanup_flags(const struct conf *c)
             flags &= ~(unsigned)CLEANUP_FILTER;
         else if (view_eq_case(word, VIEW("no_address_mappings")))
             flags &= ~(unsigned)(CLEANUP_BCC | CLEANUP_MAP);
+        else if (view_eq_case(word, VIEW("no_milters")))
+            flags &= ~(unsigned)CLEANUP_MILTERS;
     }
     return flags;
 }
@@ -59,6 +61,7 @@ static void fill_sandbox(struct service *s, struct sandbox_profile *profile)
 
     profile->readable = table_paths(s->conf);
     profile->writable = writable;
+    profile->network = !view_is_empty(conf_view(s->conf, P_non_smtpd_milters));
 }
 
 static bool is_datagram(const struct service_socket *socket)

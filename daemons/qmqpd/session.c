@@ -260,9 +260,10 @@ static bool enqueue(struct session *s, struct error *e)
         .content_filter = conf_view(d->conf, P_content_filter),
         .verp_delimiters = s->verp,
     };
-    struct cleanup *mail = cleanup_open(d->cleanup, draft, &env,
-                                        CLEANUP_EXTERNAL | CLEANUP_ADD_MISSING |
-                                            cleanup_auto_utf8(d->conf, "qmqpd"));
+    struct cleanup *mail =
+        cleanup_open(d->cleanup, draft, &env,
+                     CLEANUP_EXTERNAL | CLEANUP_MILTERS | CLEANUP_ADD_MISSING |
+                         cleanup_auto_utf8(d->conf, "qmqpd"));
     cleanup_sender(mail, s->sender);
     for (size_t i = 0; i < s->n_recipients; i++)
         cleanup_recipient(mail, s->recipients[i], VIEW_NONE, VIEW_NONE, 0);

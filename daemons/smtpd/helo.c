@@ -1,7 +1,7 @@
 /* helo - HELO and EHLO (RFC 5321 4.1.1.1)
  */
 #include "base/log.h"
-#include "session.h"
+#include "milter.h"
 #include "transaction.h"
 
 /* The client's name for itself: what could be mistaken for something else in a header or
@@ -47,7 +47,7 @@ static bool introduce(struct session *s, const struct command *c, const char *ve
     str_clear(&s->helo);
     session_clean_name(c->args, &s->helo);
     s->facts.helo_name = str_view(&s->helo);
-    if (name_is_acceptable(s))
+    if (name_is_acceptable(s) && milter_helo(s))
         return true;
     s->facts.helo_name = VIEW_NONE;
     return false;

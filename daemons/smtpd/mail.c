@@ -5,6 +5,7 @@
 #include "format/verp.h"
 #include "format/xtext.h"
 #include "limits.h"
+#include "milter.h"
 #include "transaction.h"
 
 /* What the parameters of one MAIL command said. */
@@ -236,7 +237,8 @@ bool verb_mail(struct session *s, const struct command *c)
         s->facts.sasl_sender = arena_dup(t->arena, m.auth);
         s->facts.has_sender = true;
     }
-    if (!good || !size_is_acceptable(s, m.size) || !sender_is_acceptable(s, t->arena)) {
+    if (!good || !size_is_acceptable(s, m.size) || !sender_is_acceptable(s, t->arena) ||
+        !milter_mail(s, path, rest)) {
         transaction_end(s);
         return false;
     }

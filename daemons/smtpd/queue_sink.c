@@ -98,6 +98,7 @@ static bool queue_open(struct session *s, struct error *e)
     log_client(s);
     t->cleanup = cleanup_open(s->server->cleanup, t->draft, &t->envelope,
                               cleanup_flags(s) | (local ? CLEANUP_ADD_MISSING : 0));
+    cleanup_set_milters(t->cleanup, s->milters, &t->milter_reply);
     cleanup_sender(t->cleanup, t->sender);
     return true;
 }
@@ -183,6 +184,7 @@ static int queue_finish(struct session *s, struct error *e)
     case CLEANUP_REJECTED:
     case CLEANUP_DEFERRED:
     default:
+        t->refusal = arena_dup(t->arena, str_view(&t->milter_reply));
         if (e->status[0] == '\0')
             error_set(e, "4.3.0", "Error: queue file write error");
         return cleanup_reply_code(e);

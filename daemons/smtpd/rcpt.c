@@ -1,9 +1,10 @@
 /* rcpt - RCPT TO: who may send to whom (RFC 5321 4.1.1.3, 3461 4.1, 4.2)
  */
+#include "access/verify.h"
 #include "base/log.h"
 #include "format/xtext.h"
-#include "access/verify.h"
 #include "limits.h"
+#include "milter.h"
 #include "transaction.h"
 
 struct rcpt_parameters {
@@ -137,11 +138,15 @@ bool verb_rcpt(struct session *s, const struct command *c)
     if (!s->server->standalone &&
         !verify_sender_is(s->server->conf, recipient, clock_wall()))
         access_evaluate_recipient(s->server->access, &s->facts, t->arena, &outcome);
+    bool pleases =
+        milter_rcpt(s, path, rest, outcome.refused ? outcome.reply : VIEW_NONE);
     s->facts.recipient = VIEW_NONE;
     if (outcome.refused) {
         reply_refusal(s, &outcome);
         return false;
     }
+    if (!pleases)
+        return false;
     t->rcpt_arguments = c->args;
     if (!transaction_recipient(s, recipient, arena_dup(t->arena, r.orcpt), r.notify,
                                outcome.effects))

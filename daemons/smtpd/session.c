@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "format/header.h"
 #include "limits.h"
+#include "milter.h"
 #include "transaction.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #define LAST_IN_GROUP 1
 /* Good even where TLS must come first. */
 #define BEFORE_TLS 4
+/* Refused when a milter refused the whole session. */
+#define OBEYS_MILTERS 8
 /* Leads nowhere by itself: counted against smtpd_junk_command_limit. */
 #define JUNK 2
 
@@ -29,17 +32,18 @@ static const struct verb {
 } verbs[] = {
     {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
     {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
-    {"STARTTLS", verb_starttls, COUNT_STARTTLS, LAST_IN_GROUP | BEFORE_TLS},
-    {"AUTH", verb_auth, COUNT_AUTH, LAST_IN_GROUP},
+    {"STARTTLS", verb_starttls, COUNT_STARTTLS,
+     LAST_IN_GROUP | BEFORE_TLS | OBEYS_MILTERS},
+    {"AUTH", verb_auth, COUNT_AUTH, LAST_IN_GROUP | OBEYS_MILTERS},
     {"MAIL", verb_mail, COUNT_MAIL, 0},
     {"RCPT", verb_rcpt, COUNT_RCPT, 0},
     {"DATA", verb_data, COUNT_DATA, LAST_IN_GROUP},
     {"BDAT", verb_bdat, COUNT_BDAT, 0},
     {"RSET", verb_rset, COUNT_RSET, JUNK},
     {"NOOP", verb_noop, COUNT_NOOP, LAST_IN_GROUP | JUNK | BEFORE_TLS},
-    {"VRFY", verb_vrfy, COUNT_VRFY, LAST_IN_GROUP | JUNK},
+    {"VRFY", verb_vrfy, COUNT_VRFY, LAST_IN_GROUP | JUNK | OBEYS_MILTERS},
     {"EXPN", verb_expn, COUNT_OTHER, LAST_IN_GROUP | JUNK},
-    {"ETRN", verb_etrn, COUNT_ETRN, JUNK},
+    {"ETRN", verb_etrn, COUNT_ETRN, JUNK | OBEYS_MILTERS},
     {"XCLIENT", verb_xclient, COUNT_XCLIENT, 0},
     {"XFORWARD", verb_xforward, COUNT_XFORWARD, 0},
     {"HELP", verb_help, COUNT_HELP, LAST_IN_GROUP | JUNK | BEFORE_TLS},
@@ -152,7 +156,8 @@ static void unknown_verb(struct session *s, struct view line, struct view verb)
         s->junk++;
         return;
     }
-    reply_error(s, "500 5.5.2 Error: command not recognized");
+    if (milter_unknown(s, line))
+        reply_error(s, "500 5.5.2 Error: command not recognized");
 }
 
 /* smtpd_command_filter: the administrator may replace a command. */
@@ -185,6 +190,8 @@ static void run_verb(struct session *s, const struct verb *verb,
     const struct command command = {.verb = parsed->verb, .args = parsed->args};
     int64_t junk_limit = conf_int(s->server->conf, P_smtpd_junk_command_limit);
     s->counts[verb->count].all++;
+    if (verb->flags & OBEYS_MILTERS && !milter_other(s))
+        return;
     if (verb->run(s, &command))
         s->counts[verb->count].good++;
     if (verb->flags & JUNK && s->junk++ > (uint64_t)junk_limit)
@@ -323,8 +330,9 @@ static bool greet(struct session *s)
             return !s->closing;
         }
     }
-    reply(s, "220 %.*s", VIEW_FMT(conf_view(c, P_smtpd_banner)));
-    return true;
+    if (milter_connect(s))
+        reply(s, "220 %.*s", VIEW_FMT(conf_view(c, P_smtpd_banner)));
+    return !s->closing;
 }
 
 void session_restart(struct session *s)
@@ -398,6 +406,7 @@ void session_run(struct session *s)
         command_loop(s);
     limits_end(s);
     transaction_end(s);
+    milter_disconnect(s);
     transcript_flush(s, 0, s->reason);
     transcript_close(s);
     if (!s->lost || stream_unsent(s->stream) > 0)

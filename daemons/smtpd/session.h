@@ -40,6 +40,8 @@ struct smtpd {
     struct maps *ehlo_discard_by_address;
     struct maps *command_filter;
     struct maps *reject_footers;
+    struct milter_list *milters; /* smtpd_milters; NULL: none */
+    struct maps *milter_maps;    /* smtpd_milter_maps */
     unsigned ehlo_discard;
     unsigned notify; /* NOTICE_... of notify_classes */
     enum dot_mode dot_mode;
@@ -94,7 +96,10 @@ struct session {
     struct arena *arena;         /* facts of the client; lives as long as the session */
     struct access_subject facts; /* who the client is and what it asked for */
     struct forwarded forwarded;
-    struct ipc *anvil; /* the session is counted; NULL: it is not */
+    struct milters *milters;         /* NULL: none */
+    struct milter_list *own_milters; /* from smtpd_milter_maps */
+    struct view milter_refusal;      /* of the recipient that milters are told of */
+    struct ipc *anvil;               /* the session is counted; NULL: it is not */
     bool may_xclient, may_xforward;
     char instance[64];               /* facts.instance's bytes */
     struct str helo;                 /* facts.helo_name's bytes */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "milter.h"
 #include "transaction.h"
 
 /* Tables that are lists of networks among local_header_rewrite_clients:
@@ -60,6 +61,8 @@ static bool open_policy(struct smtpd *d, struct error *e)
     d->xclient_hosts = match_open(c, P_smtpd_authorized_xclient_hosts, 0);
     d->xforward_hosts = match_open(c, P_smtpd_authorized_xforward_hosts, 0);
     d->notify = notice_classes(c);
+    if (!milter_setup(d, e))
+        return false;
     return check_upstream(c, e);
 }
 
@@ -97,7 +100,8 @@ struct smtpd *smtpd_new(const struct conf *c, bool standalone, struct error *e)
     d->reject_filters = maps_open(c, conf_view(c, P_smtpd_reject_filter_maps), 0);
     d->reject_footers = maps_open(c, conf_view(c, P_smtpd_reject_footer_maps), 0);
     smtpd_tls_setup(d);
-    if (read_settings(d, e) && smtpd_auth_setup(d, e) && (standalone || open_policy(d, e)))
+    if (read_settings(d, e) && smtpd_auth_setup(d, e) &&
+        (standalone || open_policy(d, e)))
         return d;
     smtpd_free(d);
     return NULL;
@@ -130,6 +134,8 @@ void smtpd_free(struct smtpd *d)
         recipients_free(d->recipients);
     if (d->rewrite)
         rewrite_free(d->rewrite);
+    milter_list_free(d->milters);
+    maps_close(d->milter_maps);
     maps_close(d->reject_footers);
     maps_close(d->reject_filters);
     maps_close(d->ehlo_discard_by_address);

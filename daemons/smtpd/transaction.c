@@ -5,6 +5,8 @@
  */
 #include "transaction.h"
 
+#include "milter.h"
+
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -14,6 +16,7 @@ struct transaction *transaction_new(struct session *s, struct view sender)
     t->arena = arena_new();
     t->sender = sender;
     t->sink = s->server->sink;
+    str_init(&t->milter_reply, 8192);
     t->envelope.arrival = clock_wall();
     s->transaction = t;
     return t;
@@ -34,6 +37,8 @@ void transaction_end(struct session *s)
     s->forwarded.is_set = false;
     if (t->open)
         t->sink->abort(s);
+    milter_abort(s);
+    str_done(&t->milter_reply);
     if (t->chunking)
         dot_reader_done(&t->chunks);
     arena_free(t->arena);
@@ -139,7 +144,7 @@ bool transaction_may_have_content(struct session *s)
         return false;
     }
     transaction_add_effects(t, outcome.effects);
-    return true;
+    return milter_data(s);
 }
 
 void transaction_begin(struct session *s)

@@ -46,7 +46,8 @@ struct transaction {
     struct postdrop *postdrop;
     struct proxy *proxy;
     struct view mail_arguments, rcpt_arguments; /* as the client gave them */
-    struct view refusal; /* a whole reply of the sink's; empty: none */
+    struct str milter_reply; /* a milter's own at the end of the message */
+    struct view refusal;     /* a whole reply of the sink's; empty: none */
     /* BDAT */
     bool chunking, chunk_failed;
     uint64_t chunk_bytes;

@@ -7,6 +7,7 @@
 #include "format/dsn_code.h"
 
 #define LOG_CONTENT_MAX 200
+#define LOG_MILTER_MAX  60
 
 /* An action under way. */
 struct action {
@@ -42,12 +43,18 @@ static void add_origin(const struct cleanup *c, struct str *out)
  * helo=<h>: text" */
 static void log_action(struct action *a, const char *verb, struct view text)
 {
-    static const char *const contexts[] = {"header", "body", "content"};
+    static const char *const contexts[] = {"header", "body", "content", "header"};
     const struct cleanup *c = a->cleanup;
+    bool milter = a->context == CHECK_MILTER_HEADER;
     struct str line = STR_INIT(4096);
-    str_addf(&line, "%s: %s: %s %.*s from ", cleanup_id(c), verb, contexts[a->context],
-             VIEW_FMT(view_sub(a->text, 0, LOG_CONTENT_MAX)));
-    add_origin(c, &line);
+    str_addf(&line, "%s: %s%s: %s %.*s from ", cleanup_id(c),
+             milter ? "milter-header-" : "", verb, contexts[a->context],
+             VIEW_FMT(view_sub(a->text, 0, milter ? LOG_MILTER_MAX : LOG_CONTENT_MAX)));
+    if (milter)
+        str_addf(&line, "%.*s[%.*s]", VIEW_FMT(milter_client_name(c)),
+                 VIEW_FMT(milter_client_address(c)));
+    else
+        add_origin(c, &line);
     str_add_cstr(&line, "; from=<");
     add_log_address(c, c->envelope.sender, &line);
     str_add_cstr(&line, ">");
@@ -101,7 +108,8 @@ static bool wants_text(struct action *a, const char *verb)
         log_warning_as(tag, "%s action without text in %s map", verb, a->title);
         return false;
     }
-    if (a->context != CHECK_HEADER || header_name_length(a->argument) > 0)
+    bool is_header = a->context == CHECK_HEADER || a->context == CHECK_MILTER_HEADER;
+    if (!is_header || header_name_length(a->argument) > 0)
         return true;
     log_warning_as(
         tag, "bad %s header text \"%.*s\" in %s map -- need \"headername: headervalue\"",
@@ -184,6 +192,11 @@ static enum check_result act_hold(struct action *a)
 
 static enum check_result act_prepend(struct action *a)
 {
+    if (a->context == CHECK_MILTER_HEADER) {
+        log_warning_as(a->cleanup->setup->tag, "the %s prepend action is not implemented",
+                       a->title);
+        return CHECK_KEEP;
+    }
     if (wants_text(a, "PREPEND")) {
         log_action(a, "prepend", a->argument);
         content_write_line(a->cleanup, a->argument);

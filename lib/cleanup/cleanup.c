@@ -91,6 +91,7 @@ static void free_all(struct cleanup *c)
     memory_free(c->extracted.items);
     memory_free(c->resent.items);
     memory_free(c->bcc.items);
+    memory_free(c->for_milters.items);
     arena_free(c->scratch);
     arena_free(c->arena);
     memory_free(c);
@@ -149,6 +150,8 @@ void cleanup_recipient(struct cleanup *c, struct view address, struct view origi
         mapped = c->setup->empty_recipient;
     c->last_recipient = arena_dup(c->arena, mapped);
     detect_utf8(c, c->last_recipient);
+    if (c->flags & CLEANUP_MILTERS)
+        address_bag_add(&c->for_milters, c->last_recipient, c->arena);
     recipient_expand(c, &(struct recipient){.address = c->last_recipient,
                                             .original = original,
                                             .orcpt = orcpt,
@@ -182,6 +185,12 @@ void cleanup_set_discard(struct cleanup *c)
 void cleanup_prepend_header(struct cleanup *c, struct view line)
 {
     content_line(c, line, true);
+}
+
+void cleanup_set_milters(struct cleanup *c, struct milters *m, struct str *reply)
+{
+    c->milters = m;
+    c->milter_reply = reply;
 }
 
 void cleanup_extract_notify(struct cleanup *c, unsigned notify)
@@ -248,6 +257,7 @@ static void complete(struct cleanup *c)
         cleanup_fail(c, FAULT_RECIPIENTS, "5.1.0",
                      VIEW("Error: no recipients specified"));
     take_bcc(c);
+    milters_inspect(c);
 }
 
 static enum cleanup_verdict refuse(struct cleanup *c, struct error *e)

@@ -7,6 +7,7 @@
 #ifndef CLEANUP_CLEANUP_H
 #define CLEANUP_CLEANUP_H
 
+#include "milter/milter.h"
 #include "queue/draft.h"
 #include "rewrite/rewrite.h"
 
@@ -22,6 +23,7 @@ void cleanup_setup_free(struct cleanup_setup *s);
 #define CLEANUP_HOLD        32
 #define CLEANUP_SMTP        64 /* came over the network (mime checks of strict_* apply) */
 #define CLEANUP_AUTO_UTF8   128 /* smtputf8_autodetect applies */
+#define CLEANUP_MILTERS     256 /* non_smtpd_milters look at it */
 #define CLEANUP_EXTERNAL    (CLEANUP_FILTER | CLEANUP_BCC | CLEANUP_MAP)
 #define CLEANUP_INTERNAL    CLEANUP_MAP
 
@@ -49,6 +51,10 @@ void cleanup_set_discard(struct cleanup *c);
 void cleanup_prepend_header(struct cleanup *c, struct view line);
 /* sendmail -t with -N: what the recipients that the headers give want to be told. */
 void cleanup_extract_notify(struct cleanup *c, unsigned notify);
+/* The session's milters M look at the message at its end, when nothing else refused it; a
+ * milter's own reply ("550 5.7.1 text", LF between lines) is put into REPLY.  Both are
+ * the caller's, and outlive the message. */
+void cleanup_set_milters(struct cleanup *c, struct milters *m, struct str *reply);
 /* Our own headers are done: the next line is the client's first.  If that starts with a
  * blank it does not continue our header but begins the body; "From ..." lines become
  * X-Mailbox-Line. */

@@ -3,7 +3,7 @@
  * Private to lib/cleanup.  setup.c opens the tables, cleanup.c holds the calls of
  * cleanup.h, content.c takes lines, header.c looks at headers, missing.c adds headers,
  * checks.c runs the actions of header_checks(5), address.c maps single addresses,
- * expand.c makes recipients.
+ * expand.c makes recipients.  milter.c asks milters, milter_edit.c does what they want.
  */
 #ifndef CLEANUP_CLEANUP_PRIVATE_H
 #define CLEANUP_CLEANUP_PRIVATE_H
@@ -41,6 +41,9 @@ struct cleanup_setup {
     struct mapping sender_canonical, recipient_canonical, canonical, virtual_alias;
     struct mapping sender_bcc, recipient_bcc;
     struct maps *header_checks, *mime_header_checks, *nested_header_checks, *body_checks;
+    struct maps *milter_header_checks;
+    struct milter_list *milters; /* non_smtpd_milters */
+    bool milters_are_bad;        /* they cannot be understood */
     struct match_list *masquerade_exceptions;
     unsigned masquerade_places;
     struct byte_set reject, strip;
@@ -107,6 +110,10 @@ struct cleanup {
     struct hash *duplicates;
     struct address_bag extracted, resent, bcc;
     unsigned extract_notify; /* NOTIFY_... of the recipients that headers give */
+    /* milters */
+    struct milters *milters;        /* of the caller's session; NULL: none */
+    struct str *milter_reply;       /* the caller's */
+    struct address_bag for_milters; /* CLEANUP_MILTERS: recipients before expansion */
 };
 
 _Static_assert(HEADER_ID_COUNT <= 64, "headers seen fit a word");
@@ -136,7 +143,7 @@ void header_event(void *context, enum mime_class class, const struct header_type
 void missing_headers_add(struct cleanup *c);
 
 /* --- checks.c --- */
-enum check_context { CHECK_HEADER, CHECK_BODY, CHECK_CONTENT };
+enum check_context { CHECK_HEADER, CHECK_BODY, CHECK_CONTENT, CHECK_MILTER_HEADER };
 enum check_result {
     CHECK_KEEP,   /* the text goes on as it is */
     CHECK_DROP,   /* it goes */
@@ -152,6 +159,21 @@ enum check_result check_text(struct cleanup *c, struct maps *m,
                              const char *title, struct view *replacement);
 void check_log_mime_fault(struct cleanup *c, enum mime_fault fault, struct view text);
 
+/* --- milter.c --- */
+/* The message is complete: milters look at it, and it becomes what they make of it.  May
+ * suspend. */
+void milters_inspect(struct cleanup *c);
+/* "ID: milter-reject: END-OF-MESSAGE from client: TEXT; from=<> ..." */
+void milter_log(const struct cleanup *c, const char *action, const char *event,
+                struct view text);
+/* The client as milters and their log lines see it: our own mail comes from localhost. */
+struct view milter_client_name(const struct cleanup *c);
+struct view milter_client_address(const struct cleanup *c);
+
+/* --- milter_edit.c --- */
+/* Show it to M, and keep what they change.  May suspend. */
+struct milter_reply milters_edit(struct cleanup *c, struct milters *m);
+
 /* --- address.c --- */
 /* ADDRESS as it becomes at PLACE: standard form, canonical maps, masquerading.  In the
  * arena A. */
@@ -165,6 +187,8 @@ void recipient_expand(struct cleanup *c, const struct recipient *recipient);
 void recipient_add_bcc(struct cleanup *c, struct view address);
 /* Look ADDRESS up in a *_bcc_maps table. */
 void recipient_find_bcc(struct cleanup *c, const struct mapping *m, struct view address);
+/* All that stand for ADDRESS as it was given. */
+void recipients_remove(struct cleanup *c, struct view address);
 void address_bag_add(struct address_bag *bag, struct view address, struct arena *a);
 
 #endif

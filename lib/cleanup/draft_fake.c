@@ -4,6 +4,10 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 struct draft {
     struct queue_id id;
 };
@@ -39,6 +43,33 @@ void draft_write(struct draft *d, struct view content)
     draft_fake.written += content.n;
     if (!draft_fake_count_only)
         str_add(&draft_fake.content, content);
+}
+
+/* A copy of what was written, for reading. */
+int draft_fd(struct draft *d)
+{
+    static int fd = -1;
+    (void)d;
+    if (fd >= 0)
+        (void)close(fd);
+    fd = memfd_create("draft_fake", MFD_CLOEXEC);
+    const struct str *s = &draft_fake.content;
+    return write(fd, s->p ? s->p : "", s->n) == (ssize_t)s->n ? fd : -1;
+}
+
+void draft_replace(struct draft *d, uint64_t offset, struct view content)
+{
+    (void)d;
+    assert(offset + content.n <= draft_fake.content.n);
+    if (content.n > 0)
+        memcpy(draft_fake.content.p + offset, content.p, content.n);
+}
+
+void draft_truncate(struct draft *d, uint64_t size)
+{
+    (void)d;
+    str_truncate(&draft_fake.content, (size_t)size);
+    draft_fake.written = size;
 }
 
 uint64_t draft_size(const struct draft *d)

@@ -83,6 +83,20 @@ static void add_unique(struct cleanup *c, const struct recipient *r)
         append(c, r);
 }
 
+void recipients_remove(struct cleanup *c, struct view address)
+{
+    struct recipient_list old = c->recipients;
+    c->recipients = (struct recipient_list){.n = 0};
+    hash_free(c->duplicates, NULL);
+    c->duplicates = NULL;
+    for (size_t i = 0; i < old.n; i++) {
+        const struct recipient *r = &old.items[i];
+        if (!view_eq(view_is_empty(r->original) ? r->address : r->original, address))
+            add_unique(c, r);
+    }
+    memory_free(old.items);
+}
+
 /* One expansion: the addresses found so far, and those that were looked up. */
 struct expansion {
     struct cleanup *cleanup;

@@ -184,6 +184,16 @@ static void read_tag(struct cleanup_setup *s, const struct conf *c)
     snprintf(s->tag, sizeof s->tag, "%.*s/cleanup", VIEW_FMT(view_sub(name, 0, 100)));
 }
 
+static void open_milters(struct cleanup_setup *s, const struct conf *c)
+{
+    struct error e = ERROR_INIT;
+    s->milter_header_checks = maps_open(c, conf_view(c, P_milter_header_checks), 0);
+    s->milters = milter_list_new(c, conf_view(c, P_non_smtpd_milters), &e);
+    s->milters_are_bad = !s->milters;
+    if (s->milters_are_bad)
+        log_warning_as(s->tag, "non_smtpd_milters: %s", e.text);
+}
+
 struct cleanup_setup *cleanup_setup_new(const struct conf *c, struct rewrite *r)
 {
     struct cleanup_setup *s = NEW(struct cleanup_setup);
@@ -194,6 +204,7 @@ struct cleanup_setup *cleanup_setup_new(const struct conf *c, struct rewrite *r)
     read_limits(s, c);
     read_settings(s, c);
     read_tag(s, c);
+    open_milters(s, c);
     return s;
 }
 
@@ -211,6 +222,8 @@ void cleanup_setup_free(struct cleanup_setup *s)
     maps_close(s->mime_header_checks);
     maps_close(s->nested_header_checks);
     maps_close(s->body_checks);
+    maps_close(s->milter_header_checks);
+    milter_list_free(s->milters);
     match_close(s->masquerade_exceptions);
     memory_free(s);
 }

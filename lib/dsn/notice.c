@@ -103,7 +103,7 @@ static unsigned cleanup_flags(const struct conf *c, const char *class)
     unsigned flags = CLEANUP_INTERNAL | CLEANUP_ADD_MISSING;
     while (conf_list_next(&rest, &word))
         if (view_eq_case(word, view_of(class)))
-            flags |= CLEANUP_FILTER;
+            flags |= CLEANUP_FILTER | CLEANUP_MILTERS;
     return flags;
 }
 

@@ -1,0 +1,34 @@
+/* milter - the session's milters (smtpd_milters, smtpd_milter_maps)
+ *
+ * Each function puts one step of the dialogue to them.  Those that give a bool say false
+ * when the command is refused, and the reply was sent.  All may suspend.
+ */
+#ifndef SMTPD_MILTER_H
+#define SMTPD_MILTER_H
+
+#include "session.h"
+
+/* Which milters, for this client; says CONNECT.  False: the client got 554 or 421 in
+ * place of the greeting. */
+bool milter_connect(struct session *s);
+/* HELO or EHLO; a refusal other than 421 waits for MAIL. */
+bool milter_helo(struct session *s);
+/* PATH as the client wrote it, and PARAMETERS. */
+bool milter_mail(struct session *s, struct view path, struct view parameters);
+/* REFUSAL: what the client will hear anyway; empty: nothing yet. */
+bool milter_rcpt(struct session *s, struct view path, struct view parameters,
+                 struct view refusal);
+bool milter_data(struct session *s);
+bool milter_unknown(struct session *s, struct view line);
+/* Other commands: did a milter refuse the whole session? */
+bool milter_other(struct session *s);
+void milter_abort(struct session *s);
+void milter_disconnect(struct session *s);
+
+/* setup.c: smtpd_milters of D; false with *E. */
+bool milter_setup(struct smtpd *d, struct error *e);
+
+/* milter_macros.c: a milter_macro_fn; CONTEXT is a session. */
+bool milter_session_macro(void *context, struct view name, struct str *value);
+
+#endif

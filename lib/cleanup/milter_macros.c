@@ -1,0 +1,56 @@
+/* milter_macros - see milter_macros.h.  MILTER_README, "Sendmail macro emulation".
+ */
+#include "cleanup/milter_macros.h"
+
+#include "cleanup/cleanup_private.h"
+
+/* {mail_addr}, {rcpt_host} and their kin: where ADDRESS goes. */
+static bool resolve(struct cleanup *c, struct view address, struct view part,
+                    struct str *value)
+{
+    struct resolved where;
+    struct error e = ERROR_INIT;
+    struct arena *a = arena_new();
+    bool known =
+        resolve_address(c->setup->rewrite, VIEW_NONE, address, a, &where, &e) == OK;
+    if (known && view_eq(part, VIEW("addr}")))
+        str_set(value, where.recipient);
+    else if (known && view_eq(part, VIEW("host}")))
+        str_set(value, where.nexthop);
+    else if (known && view_eq(part, VIEW("mailer}")))
+        str_set(value, where.transport);
+    arena_free(a);
+    return known;
+}
+
+bool milter_macro_value(void *context, struct view name, struct str *value)
+{
+    struct cleanup *c = context;
+    const struct envelope *env = &c->envelope;
+    const struct {
+        const char *name;
+        struct view value;
+    } known[] = {
+        {"i", view_of(cleanup_id(c))},
+        {"{client_addr}", milter_client_address(c)},
+        {"{client_name}", milter_client_name(c)},
+        {"{client_ptr}", milter_client_name(c)},
+        {"{client_port}", env->client_port},
+        {"{client_resolve}", VIEW("OK")},
+        {"{auth_type}", env->sasl_method},
+        {"{auth_authen}", env->sasl_username},
+        {"{auth_author}", env->sasl_sender},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (view_eq(name, view_of(known[i].name)))
+            return str_set(value, known[i].value);
+    }
+    if (view_eq(name, VIEW("_")))
+        return str_addf(value, "%.*s [%.*s]", VIEW_FMT(milter_client_name(c)),
+                        VIEW_FMT(milter_client_address(c)));
+    if (view_starts(name, VIEW("{mail_")))
+        return resolve(c, env->sender, view_from(name, 6), value);
+    if (view_starts(name, VIEW("{rcpt_")))
+        return resolve(c, c->last_recipient, view_from(name, 6), value);
+    return false;
+}
