@@ -41,6 +41,8 @@ int non_bdb(struct control *c);
 int check(struct control *c);
 /* Where mail for each argument would go. */
 int lookup(struct control *c);
+/* What the SMTP server would say to a client, and why; nothing is sent. */
+int explain(struct control *c);
 /* The path of each message (files, "-"), from its Received: headers.  Needs no instance.
  */
 int trace_messages(struct control *c);

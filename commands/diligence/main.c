@@ -51,6 +51,7 @@ static const struct verb {
     {.name = "tls", .run = tls, .max_arguments = INT_MAX},
     {.name = "non-bdb", .run = non_bdb, .max_arguments = INT_MAX},
     {.name = "lookup", .run = lookup, .min_arguments = 1, .max_arguments = INT_MAX},
+    {.name = "explain", .run = explain, .min_arguments = 2, .max_arguments = INT_MAX},
     {.name = "trace",
      .run = trace_messages,
      .max_arguments = INT_MAX,
@@ -73,7 +74,7 @@ static void usage(const char *name)
     log_fatal("usage: %s [-c config_dir] [-Dv] "
               "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
               "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
-              "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...",
+              "domain NAME|lookup ADDRESS|DOMAIN...|explain OPTION...|trace [FILE]...",
               name);
 }
 

@@ -1,0 +1,358 @@
+/* explain_show - the report of `diligence explain`, for people or as JSON
+ *
+ * What is consulted is kept until the verdict that it led to, and written below it.
+ */
+#include "explain.h"
+
+#include "conf/conf_check.h"
+#include "conf/lines.h"
+#include "conf/parameter.h"
+#include "queue/queue_list.h"
+
+#define TABLE_MAX ((size_t)64 << 20)
+
+/* --- where it is written --- */
+
+unsigned parameter_line(const struct conf *c, struct view parameter)
+{
+    unsigned line = 0;
+    for (size_t i = 0; i < conf_entry_count(c); i++)
+        if (view_eq(conf_entry(c, i)->name, parameter))
+            line = conf_entry(c, i)->line;
+    return line;
+}
+
+unsigned table_line(const struct conf *c, struct view table, struct view key)
+{
+    static const char *const texts[] = {"hash", "btree", "lmdb",
+                                        "cdb",  "dbm",   "texthash"};
+    struct view type, name, word;
+    struct str text = STR_INIT(TABLE_MAX), path = STR_INIT(4096);
+    struct lines lines;
+    struct line line;
+    struct error e = ERROR_INIT;
+    unsigned found = 0;
+    bool is_text = false;
+    if (view_starts(table, VIEW("proxy:")))
+        table = view_from(table, strlen("proxy:"));
+    bool has_type = view_cut(table, ':', &type, &name);
+    for (size_t i = 0; has_type && i < sizeof texts / sizeof texts[0]; i++)
+        is_text = is_text || view_eq(type, view_of(texts[i]));
+    if (!view_starts(name, VIEW("/")))
+        str_addf(&path, "%s/", conf_directory(c));
+    str_add(&path, name);
+    if (is_text && lines_read_file(str_cstr(&path), &text, &e)) {
+        lines_init(&lines, str_view(&text));
+        while (!found && lines_next(&lines, &line)) {
+            struct view rest = line.text;
+            if (view_token(&rest, VIEW(" \t"), &word) && view_eq_case(word, key))
+                found = line.first;
+        }
+        lines_done(&lines);
+    }
+    str_done(&text);
+    str_done(&path);
+    return found;
+}
+
+/* --- keeping --- */
+
+static struct told *keep(struct explanation *x)
+{
+    struct told *t = ARENA_NEW(x->arena, struct told);
+    if (x->last)
+        x->last->next = t;
+    else
+        x->first = t;
+    x->last = t;
+    return t;
+}
+
+void show_forget(struct explanation *x)
+{
+    x->first = x->last = NULL;
+}
+
+void show_log(struct explanation *x, const char *text)
+{
+    struct told *t = keep(x);
+    t->is_log = true;
+    t->answer = arena_dup(x->arena, view_of(text));
+}
+
+/* --- writing --- */
+
+static void add_pair(struct explanation *x, const char *name, struct view value,
+                     bool more)
+{
+    str_addf(&x->out, "\"%s\": ", name);
+    (void)queue_json_string(value, &x->out);
+    str_add_cstr(&x->out, more ? ", " : "");
+}
+
+/* Foreign bytes, fit for a terminal. */
+static void add_clean(struct str *out, struct view v)
+{
+    for (size_t i = 0; i < v.n; i++)
+        str_add_char(out, (unsigned char)v.p[i] < ' ' || v.p[i] == 127 ? '?' : v.p[i]);
+}
+
+static void show_json(struct explanation *x, const struct told *t)
+{
+    str_add_cstr(&x->out, "{");
+    add_pair(x, "kind", view_of(t->is_log ? "log" : trail_kind_name(t->kind)), true);
+    add_pair(x, "where", t->where, true);
+    add_pair(x, "asked", t->asked, true);
+    add_pair(x, "answer", t->answer, t->line > 0);
+    if (t->line)
+        str_addf(&x->out, "\"line\": %u", t->line);
+    str_add_cstr(&x->out, "}");
+}
+
+static void show_text(struct explanation *x, const struct told *t)
+{
+    if (t->is_log) {
+        str_add_cstr(&x->out, "      log: ");
+        add_clean(&x->out, t->answer);
+        str_add_char(&x->out, '\n');
+        return;
+    }
+    str_addf(&x->out, "      %s %.*s", trail_kind_name(t->kind), VIEW_FMT(t->where));
+    if (t->line)
+        str_addf(&x->out, ":%u", t->line);
+    str_add_cstr(&x->out, ": ");
+    add_clean(&x->out, t->asked);
+    str_add_cstr(&x->out, " -> ");
+    add_clean(&x->out, t->answer.n ? t->answer : VIEW("nothing"));
+    str_add_char(&x->out, '\n');
+}
+
+/* All that was consulted since the last verdict. */
+static void show_consulted(struct explanation *x)
+{
+    bool is_json = x->form == EXPLAIN_JSON;
+    if (is_json)
+        str_add_cstr(&x->out, ", \"consulted\": [");
+    for (const struct told *t = x->first; t; t = t->next) {
+        if (is_json)
+            show_json(x, t);
+        else
+            show_text(x, t);
+        str_add_cstr(&x->out, is_json && t->next ? ", " : "");
+    }
+    if (is_json)
+        str_add_cstr(&x->out, "]}");
+    show_forget(x);
+}
+
+static void next_item(struct explanation *x)
+{
+    str_add_cstr(&x->out, x->form == EXPLAIN_JSON && x->has_items ? ",\n  " : "");
+    x->has_items = true;
+}
+
+/* The entry that led to a refusal, for the hint. */
+static void note_decision(struct explanation *x, const struct trail_step *s)
+{
+    x->decided_list = arena_dup(x->arena, s->where);
+    x->decided_by = arena_dup(x->arena, s->asked);
+    x->decided_table = x->decided_key = VIEW_NONE;
+    for (const struct told *t = x->first; t; t = t->next) {
+        if (t->kind != TRAIL_TABLE || t->is_log || !t->answer.n)
+            continue;
+        x->decided_table = t->where;
+        x->decided_key = t->asked;
+        x->decided_line = t->line;
+    }
+}
+
+static void show_restriction(struct explanation *x, const struct trail_step *s)
+{
+    next_item(x);
+    if (s->reply.n && !x->decided_by.n)
+        note_decision(x, s);
+    if (x->form == EXPLAIN_JSON) {
+        str_add_cstr(&x->out, "{");
+        add_pair(x, "list", s->where, true);
+        add_pair(x, "restriction", s->asked, true);
+        if (s->reply.n)
+            add_pair(x, "reply", s->reply, true);
+        add_pair(x, "verdict", s->answer, false);
+    } else {
+        str_addf(&x->out, "  %.*s: %.*s: %.*s", VIEW_FMT(s->where), VIEW_FMT(s->asked),
+                 VIEW_FMT(s->answer));
+        if (s->reply.n) {
+            str_add_cstr(&x->out, ": ");
+            add_clean(&x->out, s->reply);
+        }
+        str_add_char(&x->out, '\n');
+    }
+    show_consulted(x);
+}
+
+void show_step(void *arg, const struct trail_step *step)
+{
+    struct explanation *x = arg;
+    if (step->kind == TRAIL_RESTRICTION) {
+        show_restriction(x, step);
+        return;
+    }
+    struct told *t = keep(x);
+    t->kind = step->kind;
+    t->where = arena_dup(x->arena, step->where);
+    t->asked = arena_dup(x->arena, step->asked);
+    t->answer = arena_dup(x->arena, step->answer);
+    t->line = step->line;
+    if (t->kind == TRAIL_TABLE && !t->line && t->answer.n)
+        t->line = table_line(x->conf, t->where, t->asked);
+    if (t->kind == TRAIL_LIST)
+        t->line = parameter_line(x->conf, t->where);
+}
+
+void show_section(struct explanation *x, const char *name)
+{
+    if (x->form == EXPLAIN_JSON) {
+        str_addf(&x->out, "%s{\"stage\": \"%s\", \"steps\": [",
+                 x->out.n ? ",\n " : "{\"stages\": [\n ", name);
+        x->has_items = false;
+    } else {
+        str_addf(&x->out, "%s\n", name);
+    }
+}
+
+void show_section_end(struct explanation *x)
+{
+    if (x->first)
+        show_fact(x, "also", VIEW_NONE);
+    if (x->form == EXPLAIN_JSON)
+        str_add_cstr(&x->out, "]}");
+}
+
+void show_fact(struct explanation *x, const char *name, struct view value)
+{
+    next_item(x);
+    if (x->form == EXPLAIN_JSON) {
+        str_add_cstr(&x->out, "{");
+        add_pair(x, "fact", view_of(name), true);
+        add_pair(x, "value", value, false);
+    } else {
+        str_addf(&x->out, "  %s%s", name, value.n ? ": " : "");
+        add_clean(&x->out, value);
+        str_add_char(&x->out, '\n');
+    }
+    show_consulted(x);
+}
+
+void show_verdict(struct explanation *x)
+{
+    struct str help = STR_INIT(4096);
+    hint(x, &help);
+    if (x->form == EXPLAIN_JSON) {
+        str_addf(&x->out, "],\n \"accepted\": %s, ", x->is_refused ? "false" : "true");
+        add_pair(x, "reply", x->is_refused ? x->reply : VIEW("250 2.0.0 Ok"), true);
+        add_pair(x, "stage", view_of(x->stage), true);
+        add_pair(x, "hint", str_view(&help), false);
+        str_add_cstr(&x->out, "}\n");
+    } else if (x->is_refused) {
+        str_add_cstr(&x->out, "refused: ");
+        add_clean(&x->out, x->reply);
+        str_addf(&x->out, "\nhint: %s\n", str_cstr(&help));
+    } else {
+        str_add_cstr(&x->out, "accepted\n");
+    }
+    str_done(&help);
+}
+
+/* --- hints --- */
+
+/* "parameter (main.cf:12)". */
+static void add_place(const struct explanation *x, struct view parameter, struct str *out)
+{
+    unsigned line = parameter_line(x->conf, parameter);
+    str_add(out, parameter);
+    if (line)
+        str_addf(out, " (main.cf:%u)", line);
+    else
+        str_add_cstr(out, " (as by default)");
+}
+
+static void hint_relay(const struct explanation *x, struct str *out)
+{
+    static const char *const lists[] = {"mydestination", "relay_domains",
+                                        "virtual_alias_domains",
+                                        "virtual_mailbox_domains"};
+    struct view local, domain = x->subject.recipient;
+    (void)view_rcut(x->subject.recipient, '@', &local, &domain);
+    str_addf(out, "client %.*s is not in ", VIEW_FMT(x->subject.client_address));
+    add_place(x, VIEW("mynetworks"), out);
+    str_addf(out, "%s, and %.*s is in none of ",
+             x->subject.sasl_username.n ? "" : " and has not logged in",
+             VIEW_FMT(domain));
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        str_add_cstr(out, i ? ", " : "");
+        add_place(x, view_of(lists[i]), out);
+    }
+}
+
+static const struct {
+    const char *restriction, *text;
+} hints[] = {
+    {"reject_unknown_sender_domain", "the domain of the sender has neither MX nor "
+                                     "address records in DNS; another sender, "
+                                     "or those records, would pass"},
+    {"reject_unknown_recipient_domain",
+     "the domain of the recipient has neither MX nor address records in DNS"},
+    {"reject_unknown_client_hostname",
+     "the client's address needs a name in DNS that leads back to it"},
+    {"reject_unknown_reverse_client_hostname",
+     "the client's address needs a name in DNS (PTR)"},
+    {"reject_unlisted_recipient",
+     "the recipient is in no table of known addresses of its domain"},
+    {"reject_unlisted_sender",
+     "the sender's domain is ours, and the sender is in no table of known addresses"},
+    {"reject_non_fqdn_sender", "a sender with a full domain would pass"},
+    {"reject_non_fqdn_recipient", "a recipient with a full domain would pass"},
+    {"reject_non_fqdn_helo_hostname", "a HELO name with a full domain would pass"},
+    {"reject_invalid_helo_hostname", "a HELO name of valid form would pass"},
+    {"reject_rbl_client", "the client is on that DNS list"},
+    {"check_policy_service", "the policy server decides; see its answer above"},
+};
+
+static void hint_entry(const struct explanation *x, struct str *out)
+{
+    str_addf(out, "the entry \"%.*s\" of %.*s", VIEW_FMT(x->decided_key),
+             VIEW_FMT(x->decided_table));
+    if (x->decided_line)
+        str_addf(out, ":%u", x->decided_line);
+    str_add_cstr(out, " decided; without it the next restriction would be asked");
+}
+
+void hint(const struct explanation *x, struct str *out)
+{
+    if (!x->is_refused)
+        return;
+    if (view_find_view(x->reply, VIEW("Relay access denied")) != VIEW_NPOS) {
+        hint_relay(x, out);
+        return;
+    }
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        if (view_starts(x->decided_by, view_of(hints[i].restriction))) {
+            str_add_cstr(out, hints[i].text);
+            return;
+        }
+    }
+    if (view_starts(x->decided_by, VIEW("check_")) && x->decided_table.n) {
+        hint_entry(x, out);
+    } else if (view_find_view(x->decided_by, VIEW("sender_login_mismatch")) !=
+               VIEW_NPOS) {
+        str_add_cstr(out, "a login that ");
+        add_place(x, VIEW("smtpd_sender_login_maps"), out);
+        str_add_cstr(out, " gives for this sender (--user) would pass");
+    } else if (x->decided_by.n) {
+        str_addf(out, "%.*s in ", VIEW_FMT(x->decided_by));
+        add_place(x, x->decided_list, out);
+        str_add_cstr(out, " decided; what stands before it there could permit");
+    } else {
+        str_add_cstr(out, "the content decided; see the checks above");
+    }
+}
