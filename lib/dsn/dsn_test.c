@@ -357,6 +357,28 @@ static void test_unreadable_original(void **state)
 }
 
 /* S196: own templates. */
+/* bounce(5): names of this host are written as people read them. */
+static void test_names_of_ours(void **state)
+{
+    (void)state;
+    struct dsn_templates t;
+    struct dsn_template *failure = &t.kind[DSN_FAILURE];
+    dsn_templates_default(&t, false);
+    failure->text = VIEW("$myhostname $mydomain $myorigin");
+    use("myhostname = gw1.xn--caf-dma.example\nmydomain = xn--caf-dma.example\n");
+    str_clear(&out);
+    dsn_template_expand(failure, DSN_FAILURE, conf, &out);
+    assert_string_equal(str_cstr(&out), "gw1.caf\xc3\xa9.example caf\xc3\xa9.example "
+                                        "gw1.xn--caf-dma.example");
+    use("myhostname = gw1.xn--caf-dma.example\nmydomain = xn--0.example\n"
+        "smtputf8_enable = no\n");
+    str_clear(&out);
+    dsn_template_expand(failure, DSN_FAILURE, conf, &out);
+    assert_string_equal(str_cstr(&out), "gw1.xn--caf-dma.example xn--0.example "
+                                        "gw1.xn--caf-dma.example");
+    use("");
+}
+
 static void test_template_file(void **state)
 {
     (void)state;
@@ -512,6 +534,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_headers_only),
         cmocka_unit_test(test_delay),
         cmocka_unit_test(test_postmaster_copy),
+        cmocka_unit_test(test_names_of_ours),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_wanted),
         cmocka_unit_test(test_unreadable_original),

@@ -5,6 +5,7 @@
 #include "dsn/template.h"
 
 #include "base/log.h"
+#include "net/dns_name.h"
 
 static const char *const names[DSN_KINDS] = {"failure", "delay", "success", "verify"};
 
@@ -127,6 +128,9 @@ static bool expand_name(struct view name, struct str *out, void *arg)
                     out))
         return true;
     struct view value = conf_named(x->conf, name, &found);
+    if (conf_bool(x->conf, P_smtputf8_enable) &&
+        (view_eq(name, VIEW("myhostname")) || view_eq(name, VIEW("mydomain"))))
+        return dns_name_show(value, out);
     if (!found)
         log_warning("undefined $name in %s template: %.*s", dsn_kind_name(x->kind),
                     VIEW_FMT(name));

@@ -64,6 +64,19 @@ bool dns_name_prepare(struct arena *a, struct view name, struct view *out)
     return dns_name_is_valid(*out);
 }
 
+bool dns_name_show(struct view name, struct str *out)
+{
+    struct str ace = STR_INIT(DNS_NAME_MAX);
+    char *utf8 = NULL;
+    bool good = str_add(&ace, name) && dns_name_is_valid(name) &&
+                idn2_to_unicode_8z8z(str_cstr(&ace), &utf8, 0) == IDN2_OK;
+
+    bool added = str_add(out, good ? view_of(utf8) : name);
+    idn2_free(utf8);
+    str_done(&ace);
+    return added;
+}
+
 bool dns_name_reverse(struct arena *a, const struct net_address *address,
                       struct view *out)
 {

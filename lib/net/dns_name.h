@@ -7,6 +7,7 @@
 #define NET_DNS_NAME_H
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "net/address.h"
 
 #define DNS_NAME_MAX  255
@@ -18,6 +19,9 @@ bool dns_name_is_valid(struct view name) MUST_CHECK;
 /* The form for a look-up: ACE (UTS 46) where NAME is UTF-8, lower case, without one
  * trailing dot; lives in A.  False when that is no valid name. */
 bool dns_name_prepare(struct arena *a, struct view name, struct view *out) MUST_CHECK;
+/* Append NAME to OUT as people read it: ACE labels ("xn--...") in UTF-8, where that can
+ * be done, all else as it is. */
+bool dns_name_show(struct view name, struct str *out);
 /* "4.3.2.1.in-addr.arpa" or the nibbles under ip6.arpa; false for other families. */
 bool dns_name_reverse(struct arena *a, const struct net_address *address,
                       struct view *out) MUST_CHECK;
