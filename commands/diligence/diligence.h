@@ -3,7 +3,8 @@
  *
  * main.c has the words, life.c starts and ends the system, reload.c takes up changes and
  * rolls them back, directories.c and leftovers.c know the queue directory, check.c tells
- * what is wrong; lookup.c, domain.c and trace.c answer questions about the way of mail.
+ * what is wrong; lookup.c, domain.c, trace.c and try.c answer questions about the way of
+ * mail.
  */
 #ifndef DILIGENCE_DILIGENCE_H
 #define DILIGENCE_DILIGENCE_H
@@ -37,10 +38,14 @@ int set_permissions(struct control *c);
 int upgrade_configuration(struct control *c);
 /* postfix-tls(1). */
 int tls(struct control *c);
+/* Logins of auth_password_maps. */
+int user(struct control *c);
 int non_bdb(struct control *c);
 int check(struct control *c);
 /* Where mail for each argument would go. */
 int lookup(struct control *c);
+/* Talk to a server, and say what each reply means. */
+int try_server(struct control *c);
 /* What the SMTP server would say to a client, and why; nothing is sent. */
 int explain(struct control *c);
 /* The path of each message (files, "-"), from its Received: headers.  Needs no instance.

@@ -3,7 +3,8 @@
  * Usage: diligence [-Dv] [-c config_dir] WORD [ARGUMENT]...; the words of postfix(1) are
  * start start-fg stop abort reload flush status check set-permissions
  * upgrade-configuration logrotate tls non-bdb.  Ours are rollback [--list | NUMBER],
- * check domain NAME, lookup ADDRESS|DOMAIN..., trace [FILE]...
+ * check domain NAME, lookup ADDRESS|DOMAIN..., trace [FILE]..., try [HOST],
+ * explain --client IP --from A --to B ...
  */
 #include "base/arena.h"
 #include "base/log.h"
@@ -49,8 +50,10 @@ static const struct verb {
      .run = upgrade_configuration,
      .max_arguments = INT_MAX},
     {.name = "tls", .run = tls, .max_arguments = INT_MAX},
+    {.name = "user", .run = user, .min_arguments = 1, .max_arguments = INT_MAX},
     {.name = "non-bdb", .run = non_bdb, .max_arguments = INT_MAX},
     {.name = "lookup", .run = lookup, .min_arguments = 1, .max_arguments = INT_MAX},
+    {.name = "try", .run = try_server, .max_arguments = INT_MAX},
     {.name = "explain", .run = explain, .min_arguments = 2, .max_arguments = INT_MAX},
     {.name = "trace",
      .run = trace_messages,
@@ -74,7 +77,8 @@ static void usage(const char *name)
     log_fatal("usage: %s [-c config_dir] [-Dv] "
               "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
               "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
-              "domain NAME|lookup ADDRESS|DOMAIN...|explain OPTION...|trace [FILE]...",
+              "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...|explain OPTION...|try [HOST]|user "
+              "add|passwd|list|remove ...",
               name);
 }
 
@@ -161,7 +165,7 @@ int main(int argc, char **argv)
         log_fatal(
             "unknown command: '%s'. Usage: postfix start (or stop, reload, abort, flush, "
             "check, status, set-permissions, upgrade-configuration, logrotate, rollback, "
-            "lookup, trace)",
+            "lookup, explain, trace, try)",
             argv[optind]);
     if (c.argc < verb->min_arguments || c.argc > verb->max_arguments)
         usage(argv[0]);

@@ -62,6 +62,8 @@ unsigned check_place_of(const struct check *k, const struct check_scene *scene,
                         enum parameter p, const char **path);
 /* Edits between A and B, case apart; more than LIMIT is as good as LIMIT + 1. */
 size_t check_distance(struct view a, struct view b, size_t limit);
+/* Has master.cf a service that runs COMMAND? */
+bool check_has_command(const struct check *k, struct view command);
 /* The nearest of the N WORDS to WORD when it is near enough to be meant, else empty. */
 struct view check_nearest(struct view word, const struct view *words, size_t n);
 
@@ -94,6 +96,12 @@ void check_transport(struct check *k, const char *path, unsigned line,
                      struct view setting, struct view text);
 /* check_aliases.c: postmaster, loops, files and programs that aliases name. */
 void check_aliases(struct check *k);
+/* check_logins.c: AUTH without passwords, TLS or use. */
+void check_logins(struct check *k);
+/* check_owners.c: owners that an instance of an ordinary user cannot give. */
+void check_owners(struct check *k);
+/* check_tls.c: certificates that end. */
+void check_tls(struct check *k);
 /* check_rights.c: owners and modes of the configuration. */
 void check_rights(struct check *k);
 

@@ -110,6 +110,19 @@ static void check_type(struct reader *r, struct view word, struct view type)
                     VIEW_FMT(r->setting), VIEW_FMT(type));
 }
 
+/* Daemons ask servers through proxymap (docs/decisions/0008-network-tables.md). */
+static void check_server(struct reader *r, struct view word, struct view type)
+{
+    struct check *k = r->check;
+
+    if (k->has_services && table_is_network_type(type) &&
+        !check_has_command(k, VIEW("proxymap")))
+        check_found(k, CHECK_WARNING, r->path, r->line,
+                    "%.*s: %.*s is asked through proxymap, which master.cf has not; add: "
+                    "proxymap unix - - n - - proxymap",
+                    VIEW_FMT(r->setting), VIEW_FMT(word));
+}
+
 /* Does the setting take tables and nothing else that has a colon? */
 static bool takes_tables(const struct reader *r)
 {
@@ -155,6 +168,8 @@ static void read_word(struct reader *r, struct view word, unsigned depth)
     if (!read_combined(r, type, name, depth)) {
         if (takes_tables(r))
             check_type(r, word, type);
+        if (takes_tables(r))
+            check_server(r, word, type);
         if (has_file(type) && name.p[0] != '{')
             add_use(r, word, type, name);
     }

@@ -118,16 +118,10 @@ static bool check_index(struct check *k, const struct table_use *use, const char
                     builder(use), VIEW_FMT(use->spec));
     if (!berkeley_is_file(index))
         return !is_stale;
-    if (access(use->file, R_OK) == 0)
-        check_found(k, CHECK_NOTE, index, 0,
-                    "a Berkeley DB file, the text %s is read in its place; run: %s %.*s",
-                    use->file, builder(use), VIEW_FMT(use->spec));
-    else
-        check_found(
-            k, CHECK_WARNING, index, 0,
-            "a Berkeley DB file without its text %s; put the text back and run: %s "
-            "%.*s",
-            use->file, builder(use), VIEW_FMT(use->spec));
+    check_found(k, CHECK_NOTE, index, 0,
+                "a Berkeley DB file of Postfix, which is read as it is and cannot be "
+                "changed; to make it new, run: %s %.*s",
+                builder(use), VIEW_FMT(use->spec));
     return false;
 }
 

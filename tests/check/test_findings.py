@@ -2,12 +2,15 @@
 
 import os
 import pathlib
+import re
+import shutil
 import stat
+import subprocess
 import time
 
 import pytest
 
-from harness.instance import ROOT
+from harness.instance import ROOT, STAGE
 
 
 def only(configuration, status=0):
@@ -305,3 +308,104 @@ def test_messages_of_Postfix_in_the_queue(configuration):
     (deferred / "351BD800081").write_bytes(b"C_%15d %15d %15d %15d %15d %15d" % (200, 600, 1, 0, 200, 0) + b"T\x11" * 20)
     (deferred / "351BD800082").write_text("Coming soon: a message of our own\n" * 4)
     assert "has at least 1 messages of Postfix, which are not read here" in only(configuration)
+
+
+# --- logins, certificates, owners, servers of tables ---
+
+AUTH = "auth unix - n n - 1 auth\n"
+SASL = ("smtpd_sasl_auth_enable = yes\nauth_password_maps = inline:{a=x}\nsmtpd_tls_security_level = may\n"
+        "smtpd_tls_auth_only = yes\n")
+
+
+def add_service(configuration, line):
+    path = configuration.config / "master.cf"
+    text = path.read_text() + line
+    configuration.file("master.cf", text)
+    return text.count("\n")
+
+
+def test_logins_that_can_work_are_fine(configuration):
+    add_service(configuration, AUTH)
+    configuration.main(SASL)
+    assert configuration.check() == []
+
+
+def test_login_without_an_auth_service(configuration):
+    line = configuration.main(SASL)
+    assert only(configuration).startswith(f"warning: main.cf:{line}: users are to log in, and master.cf has no auth "
+                                          "service")
+
+
+def test_login_without_passwords(configuration):
+    add_service(configuration, AUTH)
+    line = configuration.main(SASL.replace("auth_password_maps = inline:{a=x}\n", ""))
+    assert only(configuration).startswith(f"warning: main.cf:{line}: users are to log in, and nobody has a password")
+    configuration.main(SASL.replace("auth_password_maps = inline:{a=x}\n", "auth_system_users = pam\n"))
+    assert configuration.check() == []
+
+
+def test_login_and_tls(configuration):
+    add_service(configuration, AUTH)
+    line = configuration.main(SASL.replace("auth_only = yes", "auth_only = no"))
+    assert only(configuration).startswith(f"warning: main.cf:{line}: AUTH is offered without TLS")
+    configuration.main(SASL.replace("level = may", "level = none"))
+    assert only(configuration).startswith(f"warning: main.cf:{line}: AUTH is for encrypted sessions only")
+    configuration.main(SASL.replace("auth_only = yes", "auth_only = no").replace("= may", "= encrypt"))
+    assert configuration.check() == []
+
+
+def test_login_that_gives_no_leave(configuration):
+    add_service(configuration, AUTH)
+    line = configuration.main(SASL + "smtpd_relay_restrictions = permit_mynetworks reject_unauth_destination\n")
+    assert only(configuration).startswith(f"warning: main.cf:{line}: users log in and may then send no more than")
+    configuration.main(SASL + "smtpd_relay_restrictions = mine\nsmtpd_restriction_classes = mine\n"
+                       "mine = permit_sasl_authenticated reject_unauth_destination\n")
+    assert configuration.check() == []
+
+
+def test_submission_without_login(configuration):
+    line = add_service(configuration, "127.0.0.1:587 inet n - n - - smtpd\n")
+    assert only(configuration).startswith(f"warning: master.cf:{line}: service 127.0.0.1:587 is for users who log in")
+
+
+def test_certificate_that_ends_soon(configuration):
+    pair = configuration.directory / "pair.pem"
+    make = ["openssl", "req", "-new", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=gw1.maison.mrs", "-keyout", pair, "-out", configuration.directory / "cert.pem"]
+    subprocess.run([*make, "-days", "3"], check=True, capture_output=True, timeout=30)
+    line = configuration.main(f"smtpd_tls_cert_file = {configuration.directory}/cert.pem\n"
+                              f"smtpd_tls_key_file = {pair}\n")
+    assert re.match(rf"warning: main\.cf:{line}: certificate /CN=gw1\.maison\.mrs in \S+/cert\.pem ends in [23] days "
+                    r"\([-\d]+\): renew it$", only(configuration))
+    subprocess.run([*make, "-days", "60"], check=True, capture_output=True, timeout=30)
+    assert configuration.check() == []
+
+
+def test_server_of_a_table_without_proxymap(configuration):
+    line = configuration.main("virtual_alias_maps = tcp:127.0.0.1:9\n")
+    assert only(configuration).startswith(f"warning: main.cf:{line}: virtual_alias_maps: tcp:127.0.0.1:9 is asked "
+                                          "through proxymap, which master.cf has not")
+    add_service(configuration, "proxymap unix - - n - - proxymap\n")
+    assert configuration.check() == []
+
+
+def test_berkeley_db_file_without_its_text(configuration):
+    magic = b"\0" * 12 + (0x00061561).to_bytes(4, "little") + (9).to_bytes(4, "little") + b"\0" * 4076
+    (configuration.config / "old.db").write_bytes(magic)
+    configuration.main(f"transport_maps = hash:{configuration.config}/old\n")
+    assert any(line.startswith("old.db: a Berkeley DB file of Postfix, which is read as it is") and
+               "postmap hash:" in line for line in configuration.check())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="runs as another user")
+def test_owners_that_are_not_given_without_root(configuration):
+    line = configuration.main("virtual_uid_maps = static:5000\ncontent_filter = mine:\n")
+    own = add_service(configuration, "mine unix - n n - - pipe user=nobody argv=/bin/cat\n")
+    assert configuration.check() == []
+    configuration.directory.chmod(0o755)
+    shutil.chown(configuration.config, "nobody")
+    done = subprocess.run(["setpriv", "--reuid", "nobody", "--clear-groups", "--regid", "nogroup",
+                           STAGE / "bin/diligence", "-c", configuration.config, "check"], timeout=30,
+                          capture_output=True, text=True, check=False)
+    assert re.search(rf"main\.cf:{line}: virtual_uid_maps has no effect: not run by root", done.stderr), done.stderr
+    assert re.search(rf"master\.cf:{own}: service mine: user= has no effect: not run by root", done.stderr)
