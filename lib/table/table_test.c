@@ -17,6 +17,7 @@ static void test_simple_types(void **state)
     assert_string_equal(room_get(r, "inline:{a=b}", 0, "A"), "-");
     assert_string_equal(room_get(r, "inline:{a=b}", TABLE_FOLD, "A"), "b");
     assert_string_equal(room_get(r, "inline:{a}", 0, "a"), "!");
+    assert_string_equal(room_get(r, "inline:{ {a b = c} }", 0, "a b"), "!");
     assert_string_equal(room_get(r, "inline:a=b", 0, "a"), "!");
     assert_string_equal(room_get(r, "internal:x", 0, "a"), "-");
     assert_string_equal(room_get(r, "fail:broken", 0, "a"), "!");

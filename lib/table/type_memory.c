@@ -39,14 +39,14 @@ static bool open_texthash(struct table *t, struct error *e)
     return t->state != NULL;
 }
 
-/* "key = value" */
+/* "key = value"; a key is one word, as in Postfix. */
 static bool split_pair(struct view pair, struct view *key, struct view *value)
 {
     if (!view_cut(pair, '=', key, value))
         return false;
     *key = view_trim_space(*key);
     *value = view_trim_space(*value);
-    return key->n > 0;
+    return key->n > 0 && view_find_any(*key, VIEW(" \t\r\n")) == VIEW_NPOS;
 }
 
 static bool open_inline(struct table *t, struct error *e)

@@ -1,6 +1,7 @@
 /* type_simple - static:, environ:, fail: and unix: tables
  *
- * static:value answers every key; environ: asks the environment; fail: always fails, with
+ * static:value answers every key; environ: asks the environment, with folded keys where
+ * tables fold, as Postfix does; fail: always fails, with
  * its name as the reason; unix:passwd.byname and unix:group.byname ask the system's
  * accounts.
  */
@@ -115,7 +116,7 @@ static enum table_result get_unix(struct table *t, struct view key, struct arena
 const struct table_type table_type_static = {
     .name = "static", .open = open_always, .get = get_static};
 const struct table_type table_type_environ = {
-    .name = "environ", .keeps_case = true, .open = open_always, .get = get_environ};
+    .name = "environ", .open = open_always, .get = get_environ};
 const struct table_type table_type_fail = {
     .name = "fail", .open = open_always, .get = get_fail};
 const struct table_type table_type_unix = {

@@ -118,7 +118,7 @@ CASES = [
     (q("static:x y", "k"), q("static:{x y}", "k")),
     (q("pipemap:{inline:{a=b},inline:{b=c}}", "a"), q("unionmap:{static:a,static:b}", "a"), q("randmap:{x}", "a")),
     (q("unix:passwd.byname", "uucp"), q("unix:group.byname", "uucp"), q("unix:passwd.byname", "nosuch")),
-    (q("environ:x", "TZ", "-f"), q("environ:x", "NOSUCH", "-f")),
+    (q("environ:x", "TZ", "-f"), q("environ:x", "TZ"), q("environ:x", "NOSUCH", "-f")),
     (m(),), (m("-q", "a", "-s", "t"),), (m("-b", "t"),), (m("-h", "-q", "a", "t"),), (m("-d", "a", "-q", "b", "t"),),
     (m("-Z", "t"),),
     *[(m(*options, "-q", "-", table, stdin=MESSAGE),) for table in ("regexp:re", "static:X")
