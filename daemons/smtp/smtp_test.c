@@ -24,6 +24,7 @@ static struct driver_answer a;
 static struct fake_host one, two; /* 127.1.0.1 and 127.1.0.2 */
 static char log_text[32768];
 
+/* The port stands for two %u. */
 static const char zone[] =
     "{\"free.example\": {\"MX\": [\"20 mx2.free.example\", \"10 mx1.free.example\"]},"
     " \"mx1.free.example\": {\"A\": [\"127.1.0.1\"]},"
@@ -33,6 +34,10 @@ static const char zone[] =
     " \"b.twins.example\": {\"A\": [\"127.1.0.7\"]},"
     " \"noglue.example\": {\"MX\": [\"10 mx1.free.example\"], \"additional\": false},"
     " \"nomx.example\": {\"A\": [\"127.1.0.2\"]},"
+    " \"_offer._tcp.free.example\": {\"SRV\": [\"20 0 %u mx1.free.example\", "
+    "\"10 0 %u mx2.free.example\"]},"
+    " \"_none._tcp.free.example\": {\"SRV\": [\"0 0 0 .\"]},"
+    " \"_broken._tcp.free.example\": {\"fail\": \"servfail\"},"
     " \"nomail.example\": {\"MX\": [\"0 .\"]},"
     " \"broken.example\": {\"fail\": \"servfail\"},"
     " \"lost.example\": {\"MX\": [\"10 nowhere.example\"]},"
@@ -43,7 +48,9 @@ static const char zone[] =
 static int start_dns(void **state)
 {
     (void)state;
-    test_nameserver_start(&dns, python, dns_script, zone);
+    static char text[4096];
+    (void)snprintf(text, sizeof text, zone, port, port);
+    test_nameserver_start(&dns, python, dns_script, text);
     return 0;
 }
 
@@ -163,6 +170,56 @@ static void best_mx(void **state)
                                       "Subject: x\n\nx\n.\n"));
     deliver("noglue.example");
     assert_int_equal(count_queries("udp mx1.free.example A"), 1);
+    end();
+}
+
+/* The answer to a delivery to free.example at SERVICE with SETTINGS. */
+static const char *status_by_service(const char *settings, const char *service)
+{
+    static char status[16];
+    char nexthop[64];
+    begin(settings);
+    start_both();
+    (void)snprintf(nexthop, sizeof nexthop, "free.example:%s", service);
+    deliver(nexthop);
+    (void)snprintf(status, sizeof status, "%s", a.results[0].status);
+    return status;
+}
+
+/* use_srv_lookup: the hosts and ports of SRV records instead of MX (RFC 2782). */
+static void srv_records(void **state)
+{
+#define SERVICES                                                                         \
+    "known_tcp_ports = offer=1, none=1, broken=1, lost=1\n"                              \
+    "use_srv_lookup = offer, none broken lost\n"
+    (void)state;
+    unsigned before = count_queries("udp free.example MX");
+    assert_string_equal(status_by_service(SERVICES, "offer"), "2.0.0");
+    assert_logged("relay=mx2.free.example[127.1.0.2]:%u, ", port);
+    assert_int_equal(count_queries("udp free.example MX"), before);
+    end();
+    assert_string_equal(status_by_service(SERVICES, "none"), "5.4.4");
+    assert_logged("free.example does not offer this %s", "service");
+    end();
+    assert_string_equal(status_by_service(SERVICES, "broken"), "4.4.3");
+    end();
+    assert_string_equal(status_by_service(SERVICES, "lost"), "5.4.4");
+    end();
+    char fallback[400];
+    static const char *const allowed[][2] = {{"allow_srv_lookup_fallback", "lost"},
+                                             {"allow_srv_lookup_fallback", "broken"},
+                                             {"ignore_srv_lookup_error", "broken"}};
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(fallback, sizeof fallback,
+                       "known_tcp_ports = lost=%u, broken=%u\n"
+                       "use_srv_lookup = lost, broken\n%s = yes\n",
+                       port, port, allowed[i][0]);
+        assert_string_equal(status_by_service(fallback, allowed[i][1]), "2.0.0");
+        assert_logged("relay=mx1.free.example[127.1.0.1]:%u, ", port);
+        end();
+    }
+    assert_string_equal(
+        status_by_service(SERVICES "ignore_srv_lookup_error = yes\n", "lost"), "5.4.4");
     end();
 }
 
@@ -497,6 +554,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         SMTP(best_mx),
+        SMTP(srv_records),
         SMTP(next_mx),
         SMTP(next_mx_for_one_recipient),
         SMTP(best_error),

@@ -31,6 +31,8 @@ static const char *type_text(enum dns_type type)
         return "MX";
     case DNS_TYPE_TXT:
         return "TXT";
+    case DNS_TYPE_SRV:
+        return "SRV";
     case DNS_TYPE_AAAA:
         return "AAAA";
     case DNS_TYPE_TLSA:
@@ -286,6 +288,47 @@ enum dns_result dns_lookup_mx(struct arena *a, struct view domain, int64_t timeo
         return DNS_OK;
     return is_null ? failed(DNS_POLICY, domain, DNS_TYPE_MX, e)
                    : malformed(domain, DNS_TYPE_MX, e);
+}
+
+static void insert_srv(struct dns_srv *srv, struct dns_srv_host host)
+{
+    size_t i = srv->n++;
+
+    for (; i > 0 && srv->hosts[i - 1].priority > host.priority; i--)
+        srv->hosts[i] = srv->hosts[i - 1];
+    srv->hosts[i] = host;
+}
+
+enum dns_result dns_lookup_srv(struct arena *a, struct view name, int64_t timeout,
+                               struct dns_srv *out, struct error *e)
+{
+    struct answer answer;
+    size_t position = 0;
+
+    *out = (struct dns_srv){.n = 0};
+    enum dns_result r = ask(a, &name, DNS_TYPE_SRV, timeout, &answer, e);
+    if (r != DNS_OK)
+        return r;
+    size_t n = count(&answer.packet, DNS_SECTION_ANSWER, DNS_TYPE_SRV, answer.canonical);
+    out->hosts = arena_alloc_array(a, n, sizeof(out->hosts[0]));
+    for (; n > 0; n--) {
+        const struct dns_record *record =
+            dns_packet_next(&answer.packet, &position, DNS_SECTION_ANSWER, DNS_TYPE_SRV,
+                            answer.canonical);
+        struct dns_srv_host host = {.name = record->target,
+                                    .priority = record->preference,
+                                    .weight = record->weight,
+                                    .port = record->port};
+        if (host.name.n > 0 && !dns_name_is_valid(host.name)) {
+            log_warning(
+                "malformed domain name in resource data of SRV record for %.*s: %.*s",
+                VIEW_FMT(answer.canonical), VIEW_FMT(host.name));
+            continue;
+        }
+        additional_addresses(a, &answer, host.name, &host.additional);
+        insert_srv(out, host);
+    }
+    return out->n > 0 ? DNS_OK : malformed(name, DNS_TYPE_SRV, e);
 }
 
 static bool is_wanted(const struct net_address *address, unsigned want)

@@ -51,6 +51,16 @@ struct dns_mx {
     struct dns_mx_host *hosts; /* by preference, ties in answer order */
     bool secure;
 };
+struct dns_srv_host {
+    struct view name; /* as a dns_mx_host's; empty: there is no such service */
+    unsigned priority, weight;
+    uint16_t port;
+    struct dns_addresses additional;
+};
+struct dns_srv {
+    size_t n;
+    struct dns_srv_host *hosts; /* by priority, ties in answer order */
+};
 #define DNS_WANT_IPV4 1
 #define DNS_WANT_IPV6 2
 /* Ask DNS even when /etc/hosts knows the name (smtp_host_lookup = dns). */
@@ -62,6 +72,9 @@ struct dns_mx {
  * suspend; TIMEOUT in microseconds. */
 enum dns_result dns_lookup_mx(struct arena *a, struct view domain, int64_t timeout,
                               struct dns_mx *out, struct error *e);
+/* NAME is "_service._tcp.domain".  RFC 2782. */
+enum dns_result dns_lookup_srv(struct arena *a, struct view name, int64_t timeout,
+                               struct dns_srv *out, struct error *e);
 /* HOST may be a numeric address, which needs no look-up.  IPv4 comes first. */
 enum dns_result dns_lookup_addresses(struct arena *a, struct view host, unsigned want,
                                      int64_t timeout, struct dns_addresses *out,

@@ -153,6 +153,12 @@ static void get_data(struct arena *a, struct cursor *c, struct dns_record *r,
         r->preference = get16(c);
         r->target = get_name(a, c);
         break;
+    case DNS_TYPE_SRV:
+        r->preference = get16(c);
+        r->weight = (uint16_t)get16(c);
+        r->port = (uint16_t)get16(c);
+        r->target = get_name(a, c);
+        break;
     case DNS_TYPE_NS:
     case DNS_TYPE_CNAME:
     case DNS_TYPE_PTR:
@@ -181,6 +187,7 @@ static bool is_known(const struct dns_record *r, unsigned class)
     case DNS_TYPE_CNAME:
     case DNS_TYPE_PTR:
     case DNS_TYPE_TXT:
+    case DNS_TYPE_SRV:
     case DNS_TYPE_TLSA:
         return class == CLASS_IN;
     default:

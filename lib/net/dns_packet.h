@@ -17,6 +17,7 @@ enum dns_type {
     DNS_TYPE_MX = 15,
     DNS_TYPE_TXT = 16,
     DNS_TYPE_AAAA = 28,
+    DNS_TYPE_SRV = 33,
     DNS_TYPE_TLSA = 52
 };
 enum dns_rcode { DNS_RCODE_OK = 0, DNS_RCODE_SERVFAIL = 2, DNS_RCODE_NXDOMAIN = 3 };
@@ -27,8 +28,9 @@ struct dns_record {
     unsigned type;
     uint32_t ttl;               /* seconds */
     struct view owner;          /* lower case, no trailing dot; "" is the root */
-    struct view target;         /* MX NS CNAME PTR: likewise */
-    unsigned preference;        /* MX */
+    struct view target;         /* MX NS CNAME PTR SRV: likewise */
+    unsigned preference;        /* MX; SRV: its priority */
+    uint16_t weight, port;      /* SRV */
     struct view text;           /* TXT: its character strings joined; TLSA: as it is */
     struct net_address address; /* A AAAA: port 0 */
 };

@@ -184,6 +184,100 @@ static enum result by_domain(struct search *s, struct view domain)
     return by_host(s, domain);
 }
 
+/* May the DNS be asked for MX records? */
+static bool asks_no_mx(const struct host_search *c, const struct net_endpoint *to)
+{
+    return c->lmtp || to->bracketed || conf_bool(c->conf, P_disable_dns_lookups) ||
+           view_eq_case(conf_view(c->conf, PARAMETER(c, dns_support_level)),
+                        VIEW("disabled"));
+}
+
+static size_t random_below(size_t n)
+{
+    return (size_t)random() % n;
+}
+
+/* --- SRV: RFC 2782 --- */
+
+/* Is SERVICE in use_srv_lookup? */
+static bool asks_srv(const struct host_search *c, const struct net_endpoint *to,
+                     struct view service)
+{
+    struct view rest = conf_view(c->conf, P_use_srv_lookup), word;
+    while (conf_list_next(&rest, &word))
+        if (view_eq_case(word, service))
+            return !asks_no_mx(c, to);
+    return false;
+}
+
+/* Bring one of the first N, all of one priority, to the front: heavy ones more often. */
+static void draw_by_weight(struct dns_srv_host *hosts, size_t n)
+{
+    size_t sum = 0, chosen = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += hosts[i].weight;
+    size_t mark = random_below(sum + 1);
+    for (sum = hosts[0].weight; sum < mark; sum += hosts[chosen].weight)
+        chosen++;
+    struct dns_srv_host drawn = hosts[chosen];
+    memmove(&hosts[1], &hosts[0], chosen * sizeof *hosts);
+    hosts[0] = drawn;
+}
+
+static void order_by_weight(struct dns_srv *srv)
+{
+    for (size_t i = 0; i < srv->n; i++) {
+        size_t end = i;
+        while (end < srv->n && srv->hosts[end].priority == srv->hosts[i].priority)
+            end++;
+        draw_by_weight(srv->hosts + i, end - i);
+    }
+}
+
+static enum result from_srv(struct search *s, struct view domain, struct dns_srv *srv)
+{
+    bool temporary = false;
+    if (srv->hosts[0].name.n == 0) { /* the only one: the service is not offered */
+        error_set(s->error, "5.4.4", "%.*s does not offer this service",
+                  VIEW_FMT(domain));
+        return PERMFAIL;
+    }
+    if (conf_bool(s->rules->conf, PARAMETER(s->rules, randomize_addresses)))
+        order_by_weight(srv);
+    /* Each has a preference of its own, so that the order stays. */
+    for (size_t i = 0; i < srv->n; i++) {
+        const struct dns_srv_host *host = &srv->hosts[i];
+        s->port = host->port;
+        if ((wants_dnssec(s->rules) ||
+             !add_addresses(s, host->name, &host->additional, (unsigned)i)) &&
+            add_host(s, host->name, (unsigned)i) == DNS_TEMPFAIL)
+            temporary = true;
+    }
+    if (s->out->n > 0)
+        return OK;
+    log_warning("no SRV host for %.*s has a valid address record", VIEW_FMT(domain));
+    return temporary ? TEMPFAIL : PERMFAIL;
+}
+
+/* The hosts that DOMAIN names for SERVICE, or its mail hosts where that is allowed. */
+static enum result by_service(struct search *s, struct view domain, struct view service)
+{
+    const struct conf *conf = s->rules->conf;
+    struct dns_srv srv;
+    uint16_t port = s->port;
+    struct view name =
+        arena_printf(s->arena, "_%.*s._tcp.%.*s", VIEW_FMT(service), VIEW_FMT(domain));
+    enum dns_result got = dns_lookup_srv(s->arena, name, DNS_TIMEOUT, &srv, s->error);
+    if (got == DNS_OK)
+        return from_srv(s, domain, &srv);
+    bool falls_back = conf_bool(conf, P_allow_srv_lookup_fallback) ||
+                      (got == DNS_TEMPFAIL && conf_bool(conf, P_ignore_srv_lookup_error));
+    if (!falls_back || port == 0)
+        return failed(got);
+    error_clear(s->error);
+    return by_domain(s, domain);
+}
+
 static enum result unix_host(struct search *s, struct view path)
 {
     struct net_address address;
@@ -193,11 +287,6 @@ static enum result unix_host(struct search *s, struct view path)
     }
     hosts_add(s->out, s->arena, conf_view(s->rules->conf, P_myhostname), &address, 0, 0);
     return OK;
-}
-
-static size_t random_below(size_t n)
-{
-    return (size_t)random() % n;
 }
 
 static void put_in_order(const struct host_search *c, struct hosts *t)
@@ -211,14 +300,6 @@ static void put_in_order(const struct host_search *c, struct hosts *t)
     hosts_order(t, shuffle ? random_below : NULL, family);
     if (conf_bool(c->conf, PARAMETER(c, balance_inet_protocols)) && limit > 0)
         hosts_balance(t, (size_t)limit);
-}
-
-/* May the DNS be asked for MX records? */
-static bool asks_no_mx(const struct host_search *c, const struct net_endpoint *to)
-{
-    return c->lmtp || to->bracketed || conf_bool(c->conf, P_disable_dns_lookups) ||
-           view_eq_case(conf_view(c->conf, PARAMETER(c, dns_support_level)),
-                        VIEW("disabled"));
 }
 
 /* Families that inet_protocols allows. */
@@ -260,15 +341,17 @@ enum result hosts_find(const struct host_search *c, struct view nexthop, struct 
     struct view port_text =
         view_is_empty(to.port) ? conf_view(c->conf, PARAMETER(c, tcp_port)) : to.port;
     s.port = net_port_parse(port_text);
-    if (s.port == 0) {
+    bool by_srv = asks_srv(c, &to, port_text);
+    if (s.port == 0 && !by_srv) {
         error_set(e, "4.3.5", "bad network port: %.*s for destination: %.*s",
                   VIEW_FMT(port_text), VIEW_FMT(nexthop));
         return TEMPFAIL;
     }
     s.may_loop = *may_loop =
         !c->lmtp && s.port == net_port_parse(conf_view(c->conf, P_smtp_tcp_port));
-    enum result result =
-        asks_no_mx(c, &to) ? by_host(&s, to.host) : by_domain(&s, to.host);
+    enum result result = by_srv               ? by_service(&s, to.host, port_text)
+                         : asks_no_mx(c, &to) ? by_host(&s, to.host)
+                                              : by_domain(&s, to.host);
     if (result == OK)
         put_in_order(c, out);
     return result;

@@ -97,6 +97,10 @@ def write_data(rtype, value):
             preference, host = value.split(None, 1)
             packet.bytes += struct.pack("!H", int(preference))
             packet.name(host)
+        elif rtype == "SRV":
+            *numbers, host = value.split()
+            packet.bytes += struct.pack("!HHH", *map(int, numbers))
+            packet.name(host)
         elif rtype == "TXT":
             text = value.encode("utf-8")
             for at in range(0, max(len(text), 1), 255):
@@ -260,7 +264,7 @@ class DnsServer:
         """Addresses of the hosts that ANSWERS name."""
         records, seen = [], set()
         for _, rtype, _, value in answers:
-            if rtype not in ("MX", "NS"):
+            if rtype not in ("MX", "NS", "SRV"):
                 continue
             host = value.split(None, 1)[-1].lower().rstrip(".")
             entry = self.entry(host)
