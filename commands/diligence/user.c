@@ -10,6 +10,7 @@
 #include "sasl/password.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <termios.h>
 #include <unistd.h>
@@ -118,6 +119,20 @@ static struct request parse(const struct control *c)
     return r;
 }
 
+/* A new table of root's must be readable by the auth service, and by nobody else. */
+static bool prepare_file(const struct control *c, const char *path, struct error *e)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0 && errno == EEXIST)
+        return true;
+    bool good = fd >= 0 && (geteuid() != 0 || fchown(fd, (uid_t)-1, c->owner.gid) == 0);
+    if (!good)
+        error_set_errno(e, "4.3.0", "create %s", path);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 static bool store(const struct control *c, const struct user_file *f,
                   enum user_change change, struct error *e)
 {
@@ -125,6 +140,7 @@ static bool store(const struct control *c, const struct user_file *f,
     struct str password = STR_INIT(PASSWORD_MAX), stored = STR_INIT(PASSWORD_STORED_MAX);
     get_password(&password);
     bool good = make_stored(&r, str_view(&password), &stored, e) &&
+                (change != USER_ADD || prepare_file(c, f->path, e)) &&
                 user_file_change(f, change, r.name, str_view(&stored), e);
     explicit_bzero(password.p, password.n);
     str_done(&password);
