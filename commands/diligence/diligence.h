@@ -40,8 +40,6 @@ int upgrade_configuration(struct control *c);
 int tls(struct control *c);
 /* Logins of auth_password_maps. */
 int user(struct control *c);
-/* Logins of auth_password_maps. */
-int user(struct control *c);
 int non_bdb(struct control *c);
 int check(struct control *c);
 /* Where mail for each argument would go. */

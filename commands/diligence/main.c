@@ -51,7 +51,6 @@ static const struct verb {
      .max_arguments = INT_MAX},
     {.name = "tls", .run = tls, .max_arguments = INT_MAX},
     {.name = "user", .run = user, .min_arguments = 1, .max_arguments = INT_MAX},
-    {.name = "user", .run = user, .min_arguments = 1, .max_arguments = INT_MAX},
     {.name = "non-bdb", .run = non_bdb, .max_arguments = INT_MAX},
     {.name = "lookup", .run = lookup, .min_arguments = 1, .max_arguments = INT_MAX},
     {.name = "try", .run = try_server, .max_arguments = INT_MAX},
@@ -78,7 +77,8 @@ static void usage(const char *name)
     log_fatal("usage: %s [-c config_dir] [-Dv] "
               "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
               "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
-              "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...|explain OPTION...|try [HOST]|user "
+              "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...|explain "
+              "OPTION...|try [HOST]|user "
               "add|passwd|list|remove ...",
               name);
 }
