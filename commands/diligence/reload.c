@@ -21,6 +21,50 @@
 static const char *const files[] = {"main.cf", "master.cf"};
 enum { FILES = sizeof files / sizeof files[0] };
 
+/* --- master's answer --- */
+
+/* What master says of its last reload; empty when there was none. */
+static void read_outcome(const struct control *c, struct str *out)
+{
+    struct str path = STR_INIT(PATH_MAX);
+    struct error e = ERROR_INIT;
+
+    str_clear(out);
+    str_setf(&path, "%s/%s/" INSTANCE_RELOAD_FILE, conf_cstr(c->conf, P_queue_directory),
+             conf_cstr(c->conf, P_process_id_directory));
+    if (!lines_read_file(str_cstr(&path), out, &e))
+        str_clear(out);
+    str_done(&path);
+}
+
+/* Have master PID read its files and wait until it has: only what it took up counts as
+ * good.  False with *E when it did not, a port that is taken say. */
+static bool refresh(const struct control *c, pid_t pid, struct error *e)
+{
+    enum { LOOKS = 500, PAUSE_MS = 20 };
+    struct str before = STR_INIT(4096), now = STR_INIT(4096);
+    struct view id,
+        problem = VIEW("no answer from master within 10 seconds; see the log");
+
+    read_outcome(c, &before);
+    signal_master(pid, SIGHUP);
+    for (int i = 0; i < LOOKS; i++) {
+        pause_briefly(PAUSE_MS);
+        read_outcome(c, &now);
+        if (now.n > 0 && !view_eq(str_view(&before), str_view(&now))) {
+            (void)view_cut(str_view(&now), ' ', &id, &problem);
+            problem = view_trim_space(problem);
+            break;
+        }
+    }
+    if (problem.n > 0)
+        error_set(e, "4.3.0", "%.*s", VIEW_FMT(problem));
+    bool ok = problem.n == 0;
+    str_done(&before);
+    str_done(&now);
+    return ok;
+}
+
 int reload(struct control *c)
 {
     struct error e = ERROR_INIT;
@@ -34,10 +78,13 @@ int reload(struct control *c)
             errors, errors == 1 ? "" : "s", c->directory);
         return 1;
     }
+    log_info("refreshing the Postfix mail system");
+    if (!refresh(c, pid, &e)) {
+        log_error("reload: %s; the old configuration stays in force", e.text);
+        return 1;
+    }
     if (!history_save(c, &e))
         log_warning("%s; rollback will not know this configuration", error_cstr(&e));
-    log_info("refreshing the Postfix mail system");
-    signal_master(pid, SIGHUP);
     return 0;
 }
 

@@ -9,6 +9,9 @@
 #include "base/memory.h"
 #include "master.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -127,6 +130,30 @@ static void start_units_fiber(void *arg)
     }
 }
 
+/* Tell `diligence reload`, which waits for it, how the reload went: the number of the
+ * reload, a space and what is wrong; nothing is wrong where the line ends there. */
+static void tell_outcome(const char *problem)
+{
+    static unsigned long number;
+    struct str path = STR_INIT(PATH_MAX), text = STR_INIT(4096),
+               fresh = STR_INIT(PATH_MAX);
+
+    str_setf(&path, "%s/" INSTANCE_RELOAD_FILE,
+             conf_cstr(master.setup->conf, P_process_id_directory));
+    str_setf(&fresh, "%s.new", str_cstr(&path));
+    str_setf(&text, "%lld.%lu %s\n", (long long)getpid(), ++number, problem);
+    int fd = open(str_cstr(&fresh), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool ok = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n &&
+              rename(str_cstr(&fresh), str_cstr(&path)) == 0;
+    if (!ok)
+        log_warning("write %s: %s", str_cstr(&path), strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    str_done(&path);
+    str_done(&text);
+    str_done(&fresh);
+}
+
 void master_reload(void)
 {
     struct error e = ERROR_INIT;
@@ -134,6 +161,7 @@ void master_reload(void)
 
     if (!fresh || !endpoints_open(fresh, master.setup, &e)) {
         log_error("reload: %s; the old configuration stays in force", error_cstr(&e));
+        tell_outcome(e.text);
         if (fresh)
             setup_free(fresh);
         return;
@@ -141,6 +169,7 @@ void master_reload(void)
     log_info("reload -- version %s, configuration %s",
              conf_cstr(fresh->conf, P_mail_version), master.directory);
     replace_setup(fresh);
+    tell_outcome("");
     master_reopen_log();
     fiber_spawn("units", start_units_fiber, NULL);
 }

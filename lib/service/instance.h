@@ -12,6 +12,9 @@
 
 #include <sys/types.h>
 
+/* In process_id_directory: how the last reload went, "ID problem\n"; see master_reload().
+ */
+#define INSTANCE_RELOAD_FILE       "reload.status"
 #define INSTANCE_DEFAULT_DIRECTORY "/etc/postfix"
 
 /* --- configuration --- */

@@ -1,9 +1,13 @@
 """Reload keeps what works, and rollback goes back to it (S139, S161, S162)."""
 
 import os
+import re
+import socket
 import time
 
 import pytest
+
+from harness.instance import free_port
 
 
 @pytest.fixture
@@ -129,3 +133,19 @@ def test_history_that_belongs_to_the_mail_owner_is_not_used(running):
     assert done.returncode == 1 and "no earlier configuration" in done.stderr
     done = word(running, "reload")
     assert done.returncode == 0 and "belongs to somebody else" in done.stderr
+
+
+def test_reload_that_master_cannot_take_up_is_refused_and_not_kept(running):
+    """A port that is taken: only what is in force counts as good."""
+    with socket.create_server(("127.0.0.1", free_port())) as other:
+        port = other.getsockname()[1]
+        with open(running.config / "master.cf", "a", encoding="utf-8") as file:
+            file.write(f"127.0.0.1:{port} inet n - n - - smtpd\n")
+        done = word(running, "reload")
+        assert done.returncode == 1
+        assert re.search(rf"error: reload: .*{port}.*Address already in use.*the old configuration stays in force",
+                         done.stderr), done.stderr
+        assert len(word(running, "rollback", "--list").stdout.splitlines()) == 1
+        assert "220" in greeting(running)
+    assert word(running, "reload").returncode == 0
+    assert len(word(running, "rollback", "--list").stdout.splitlines()) == 2
