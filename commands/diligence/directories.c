@@ -161,11 +161,31 @@ static void check_command(const struct control *c, const char *path)
         log_warning("not set-gid or not owner+group+world executable: %s", path);
 }
 
+/* Does another instance own the programs?  Those that the default main.cf lists share
+ * them with it (postconf(5), multi_instance_directories). */
+static bool shares_commands(const struct control *c)
+{
+    struct conf *primary;
+    struct view rest, word;
+    bool is_listed = false;
+
+    if (strcmp(c->directory, INSTANCE_DEFAULT_DIRECTORY) == 0 ||
+        !conf_load(INSTANCE_DEFAULT_DIRECTORY, NULL, 0, &primary, NULL))
+        return false;
+    rest = conf_view(primary, P_multi_instance_directories);
+    while (!is_listed && view_token(&rest, VIEW(", \t\r\n"), &word))
+        is_listed = view_eq(word, view_of(c->directory));
+    conf_free(primary);
+    return is_listed;
+}
+
 static bool repair_commands(const struct control *c, struct error *e)
 {
     struct str path = STR_INIT(PATH_MAX);
     bool ok = true;
 
+    if (shares_commands(c))
+        return true;
     for (size_t i = 0; ok && c->owner.is_root && i < SETGID_COMMANDS; i++) {
         str_setf(&path, "%s/%s", instance_bin(c->conf), setgid_commands[i]);
         ok = repair_command(c, str_cstr(&path), e);
@@ -178,7 +198,8 @@ void commands_check(const struct control *c)
 {
     struct str path = STR_INIT(PATH_MAX);
 
-    for (size_t i = 0; c->owner.is_root && i < SETGID_COMMANDS; i++) {
+    for (size_t i = 0; c->owner.is_root && !shares_commands(c) && i < SETGID_COMMANDS;
+         i++) {
         str_setf(&path, "%s/%s", instance_bin(c->conf), setgid_commands[i]);
         check_command(c, str_cstr(&path));
     }
