@@ -203,6 +203,8 @@ static void set_parameters(SSL_CTX *ctx, const struct conf *c)
                     "defaults",
                     path);
         EVP_PKEY_free(group);
+    } else {
+        SSL_CTX_set_dh_auto(ctx, 0); /* it would go first */
     }
     BIO_free(bio);
     ERR_clear_error();

@@ -31,12 +31,13 @@ class Authority:
         else:
             openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path)
 
-    def issue(self, file, name, alternative=None, days=30, kind="ec"):
+    def issue(self, file, name, alternative=None, days=30, kind="ec", usage=""):
         """A file with key and certificate for NAME; its path."""
         base = self.directory / file
         key, request, leaf = (base.with_suffix(s) for s in (".key", ".csr", ".crt"))
         extensions = base.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName=DNS:{alternative or name}\n")
+        extensions.write_text(f"subjectAltName=DNS:{alternative or name}\n" +
+                              (f"extendedKeyUsage={usage}\n" if usage else ""))
         self.new_key(key, kind)
         openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.key,
