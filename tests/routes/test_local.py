@@ -76,3 +76,23 @@ def test_message_is_completed(gateway):
                  rf"Return-Path: <chef@{HERE}>", r"Received: by .*"):
         assert len(re.findall(rf"(?m)^{line}$", header)) == 1, (line, header)
     assert gateway.log_lines(r"postfix/cleanup\[\d+\]: \w+: message-id=<")
+
+
+def test_limits_of_the_virtual_service(gateway):
+    """virtual_destination_recipient_limit and _concurrency_limit: what stands behind the name virtual."""
+    out = pathlib.Path(gateway.directory) / "runs"
+    out.mkdir()
+    out.chmod(0o1777)
+    script = gateway.file("deliver", f"#!/bin/sh\necho begin $# >> {out}/log\nsleep 0.2\necho end >> {out}/log\n",
+                          mode=0o755)
+    gateway.set(virtual_mailbox_domains="v.example", virtual_mailbox_maps="static:x",
+                virtual_destination_recipient_limit="3", virtual_destination_concurrency_limit="1")
+    gateway.master_cf = re.sub(r"(?m)^virtual .*$", "", gateway.master_cf)
+    gateway.extra_services = (f"virtual unix - n n - - pipe\n  user={CHRIS} argv={script} "
+                              "$${recipient}\n").replace("$$", "$")
+    gateway.start()
+    qid = gateway.send(f"x@{HERE}", [f"u{n}@v.example" for n in range(7)])
+    gateway.wait_removed(qid)
+    lines = (out / "log").read_text().split("\n")[:-1]
+    assert lines[1::2] == ["end"] * 3, lines
+    assert sorted(lines[0::2]) == ["begin 1", "begin 3", "begin 3"], lines
