@@ -70,6 +70,9 @@ def test_debian_package(machine, mail_packages):
     machine.run("dpkg", "--install", "/tmp/diligence.deb")
     walk.use(machine)
     walk.permissions(machine, "/usr/sbin")
+    walk.names(machine)
+    walk.starts_at_boot(machine)
+    walk.init_script(machine)
     for one in mail_packages:
         machine.copy_in(one, f"/tmp/{one.name}")
     machine.run("dpkg", "--install", *(f"/tmp/{one.name}" for one in mail_packages))
@@ -82,7 +85,8 @@ def test_debian_package(machine, mail_packages):
 
 
 def test_rpm_package(machine, place):
-    """S011: the spec builds an .rpm; it installs, and a started system works."""
+    """S011, S183: the spec builds an .rpm; rpm -i installs it in the place of another mail system, and a
+    started system works."""
     tree = place / "tree"
     subprocess.run([ROOT / "tools/install", STAGE, "--destdir", tree, "--prefix",
                     "/usr", "--package"], check=True)
@@ -93,7 +97,11 @@ def test_rpm_package(machine, place):
     machine.shell("cd /tmp && tar xf tree.tar && rpmbuild -bb --quiet --define '_topdir /tmp/rpm' "
                   "--define 'tree /tmp/tree' --define 'dil_version 1' diligence.spec")
     # The libraries are dpkg's here: rpm knows nothing of them.
+    provides = machine.shell("rpm --query --provides --package /tmp/rpm/RPMS/*/diligence-1-*.rpm")
+    assert {"MTA", "mail-transport-agent", "smtpdaemon"} <= set(provides.split())
     machine.shell("rpm --install --nodeps --force-debian /tmp/rpm/RPMS/*/diligence-1-*.rpm")
+    assert machine.run("rpm", "--query", "diligence").startswith("diligence-1-")
+    walk.names(machine)
     machine.run("diligence", "start")
     walk.use(machine)
     walk.permissions(machine, "/usr/sbin")

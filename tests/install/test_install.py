@@ -69,7 +69,8 @@ def test_install_keeps_configuration(machine):
 @NEEDS_ROOT
 @pytest.mark.skipif(not shutil.which("dpkg-shlibdeps"), reason="needs dpkg-dev")
 def test_debian_package(machine, place):
-    """S011, S012: install starts a local mailer, remove stops it, purge leaves nothing."""
+    """S011, S012, S164, S165, S173, S184: install starts a local mailer now and at boot, the init script and the
+    usual names work, remove stops it, purge leaves nothing."""
     made = subprocess.run([ROOT / "tools/package", STAGE, place / "packages", "--fast"], check=True,
                           text=True, capture_output=True, timeout=300).stdout.split()
     package = next(name for name in made if "/diligence_" in name)
@@ -81,6 +82,9 @@ def test_debian_package(machine, place):
     machine.run("dpkg", "--force-depends", "--install", "/tmp/diligence.deb")
     walk.use(machine)
     walk.permissions(machine, "/usr/sbin")
+    walk.names(machine)
+    walk.starts_at_boot(machine)
+    walk.init_script(machine)
     # A second installation is an upgrade: what was edited stays.
     machine.run("postconf", "-e", "mail_name = Ours")
     machine.run("dpkg", "--force-depends", "--install", "/tmp/diligence.deb")

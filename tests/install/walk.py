@@ -40,6 +40,49 @@ def permissions(machine, sbin):
     assert facts("/etc/postfix/main.cf") == "644 root root"
 
 
+def names(machine):
+    """S173: both places of sendmail, and they are one program."""
+    places = ("/usr/sbin/sendmail", "/usr/lib/sendmail")
+    assert len({machine.run("readlink", "--canonicalize-existing", one) for one in places}) == 1
+    assert machine.has("/usr/bin/mailq") and machine.has("/usr/bin/newaliases")
+
+
+def starts_at_boot(machine):
+    """S165: links of the runlevels, and a unit, both after the network."""
+    links = machine.shell("ls -d /etc/rc[2-5].d/S*diligence /etc/rc[016].d/K*diligence").split()
+    assert len(links) == 7, links
+    assert "$network" in machine.shell("grep Required-Start: /etc/init.d/diligence")
+    unit = machine.shell("cat /lib/systemd/system/diligence.service /usr/lib/systemd/system/diligence.service "
+                         "2>/dev/null", check=False)
+    assert "After=network-online.target" in unit and "WantedBy=multi-user.target" in unit
+
+
+def init_script(machine):
+    """S164, S184: /etc/init.d/diligence start|stop|restart|reload|status of a running system."""
+    def script(word, status=0):
+        out = machine.shell(f"/etc/init.d/diligence {word}; echo status $?")
+        assert out.endswith(f"status {status}\n"), out
+        return out
+
+    def master():
+        return machine.shell("cat /var/spool/postfix/pid/master.pid").strip()
+
+    first = master()
+    assert "is running" in script("status")
+    script("reload")
+    assert master() == first
+    script("restart")
+    assert master() != first
+    script("stop")
+    is_stopped(machine)
+    assert "not running" in script("status", status=3)
+    script("stop")
+    script("start")
+    wait_until(lambda: machine.listeners() & set(LOOPBACK), "port 25")
+    script("start")
+    script("nonsense", status=2)
+
+
 def mail_program(machine):
     """echo | mail, as users do."""
     machine.shell("echo third letter | mail -s hello bruno", user="anne")
