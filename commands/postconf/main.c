@@ -44,8 +44,9 @@ int main(int argc, char **argv)
     int status;
 
     log_set_command("postconf");
-    if (argc > 1 && strcmp(argv[1], "--why") == 0)
-        return show_why(argv + 2, (size_t)argc - 2);
+    int why = argc > 3 && strcmp(argv[1], "-c") == 0 ? 3 : 1; /* no directory matters */
+    if (argc > why && strcmp(argv[why], "--why") == 0)
+        return show_why(argv + why + 1, (size_t)(argc - why - 1));
     o.arena = arena_new();
     /* Room for each -o, and for config_directory, service_name and process_name. */
     o.overrides = memory_alloc_array((size_t)argc + 4, sizeof(char *));

@@ -170,3 +170,27 @@ def test_s136_sample(cf):
     shutil.copy(ROOT / "conf" / "master.cf", cf.config / "master.cf")
     assert cf.run("postconf", "-n").stderr == ""
     assert len(cf.run("postconf", "-M").stdout.splitlines()) == 26
+
+
+# --- --why ---
+
+def test_why_tells_state_owner_and_meaning(cf):
+    assert cf.run("postconf", "--why", "message_size_limit").stdout.startswith("message_size_limit: obeyed\n    ")
+    assert cf.run("postconf", "--why", "header_checks").stdout.endswith(
+        "    of cleanup(8): part of smtpd(8), pickup(8) and bounce(8) here\n")
+    accepted = cf.run("postconf", "--why", "berkeley_db_read_buffer_size").stdout
+    assert accepted.startswith("berkeley_db_read_buffer_size: accepted without effect\n    ")
+
+
+def test_why_of_a_service_s_own_form_and_of_a_default(cf):
+    done = cf.run("postconf", "--why", "slow_destination_concurrency_limit")
+    assert ("    a form of default_destination_concurrency_limit for the service \"slow\"\n" in done.stdout
+            or 'for the service "slow"\n' in done.stdout), done.stdout
+    assert "    where it is not set: default_destination_concurrency_limit\n" in done.stdout
+
+
+def test_why_of_several_names_and_of_unknown_ones(cf):
+    done = cf.run("postconf", "--why", "relayhost", "relayhots", check=False)
+    assert done.returncode == 1 and done.stdout.startswith("relayhost: obeyed\n")
+    assert "warning: relayhots: unknown parameter; did you mean relayhost?" in done.stderr
+    assert cf.run("postconf", "--why", check=False).returncode == 1
