@@ -231,7 +231,9 @@ int main(int argc, char **argv)
     instance_keep_standard_fds();
     umask(022);
     log_set_command("postdrop");
-    const struct conf *c = instance_conf(parse_options(argc, argv));
+    const struct conf *c = instance_try_conf(parse_options(argc, argv), &e);
+    if (!c)
+        fail(EX_TEMPFAIL, "%s; nothing was sent, try again later", error_cstr(&e));
     instance_enter(c);
     instance_log_command(c, "postdrop");
     check_user(c);

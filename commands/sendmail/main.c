@@ -284,13 +284,16 @@ __attribute__((noreturn)) static void new_aliases(const struct request *r)
 
 static void configure(struct request *r)
 {
+    struct error e = ERROR_INIT;
     struct stat st;
     const char *directory = r->directory;
 
     /* -C names main.cf or its directory. */
     if (directory && stat(directory, &st) == 0 && S_ISREG(st.st_mode))
         directory = dirname(arena_cstr(r->arena, view_of(directory)));
-    r->conf = instance_conf(directory);
+    r->conf = instance_try_conf(directory, &e);
+    if (!r->conf)
+        fatal(EX_TEMPFAIL, "%s; nothing was sent, try again later", error_cstr(&e));
     instance_log_command(r->conf, "sendmail");
 }
 

@@ -77,13 +77,22 @@ void instance_keep_standard_fds(void)
 
 const struct conf *instance_conf(const char *given)
 {
+    struct error e = ERROR_INIT;
+    const struct conf *c = instance_try_conf(given, &e);
+
+    if (!c)
+        log_fatal("%s", error_cstr(&e));
+    return c;
+}
+
+const struct conf *instance_try_conf(const char *given, struct error *e)
+{
     /* A command keeps its configuration to the end; leak checkers find it here. */
     static struct conf *c __attribute__((used));
-    struct error e = ERROR_INIT;
-    const char *directory = instance_directory(given, &e);
+    const char *directory = instance_directory(given, e);
 
-    if (!directory || !conf_load(directory, NULL, 0, &c, &e))
-        log_fatal("%s", error_cstr(&e));
+    if (!directory || !conf_load(directory, NULL, 0, &c, e))
+        return NULL;
     if (setenv("MAIL_CONFIG", directory, 1) < 0)
         log_fatal("out of memory");
     instance_use_network(c);

@@ -30,6 +30,8 @@ void instance_keep_standard_fds(void);
 /* instance_directory() and conf_load(), and MAIL_CONFIG set for children; ends the
  * process with a line that tells why when it cannot. */
 const struct conf *instance_conf(const char *given);
+/* The same; NULL with *E when it cannot, for commands with a status of their own. */
+const struct conf *instance_try_conf(const char *given, struct error *e) MUST_CHECK;
 
 /* --- owner --- */
 struct instance_owner {

@@ -149,3 +149,16 @@ def test_reload_that_master_cannot_take_up_is_refused_and_not_kept(running):
         assert "220" in greeting(running)
     assert word(running, "reload").returncode == 0
     assert len(word(running, "rollback", "--list").stdout.splitlines()) == 2
+
+
+def test_S162_local_mail_with_a_broken_main_cf_may_be_tried_again(running):
+    """Status 75 and a clear text, never a lost message (docs/decisions/0007)."""
+    whole = (running.config / "main.cf").read_text()
+    edit(running, "this line is broken\n")
+    for command, words in (("sendmail", ["root"]), ("postdrop", [])):
+        done = running.run(command, *words, stdin="Subject: x\n\nx\n", check=False)
+        assert done.returncode == 75, done.stderr
+        assert re.search(r"fatal: .*main\.cf.*missing '=' after attribute name.*nothing was sent, try again later",
+                         done.stderr), done.stderr
+    (running.config / "main.cf").write_text(whole)
+    assert running.run("sendmail", "root", stdin="Subject: x\n\nx\n", check=False).returncode == 0
