@@ -181,10 +181,16 @@ static bool change_text(struct view text, enum user_change change, struct view n
     return str_add(out, view_from(text, old.to));
 }
 
-static bool rebuild_index(const struct user_file *f, struct error *e)
+/* The index from the new text; when that cannot be made, the text is as it was BEFORE. */
+static bool rebuild_index(const struct user_file *f, int fd, struct view before,
+                          struct error *e)
 {
-    return !indexed_is_type(f->type) ||
-           indexed_build(f->conf, f->type, f->path, false, INDEXED_REPLACE, e);
+    struct error ignored = ERROR_INIT;
+    if (!indexed_is_type(f->type) ||
+        indexed_build(f->conf, f->type, f->path, false, INDEXED_REPLACE, e))
+        return true;
+    (void)!replace(f->path, fd, before, &ignored);
+    return false;
 }
 
 bool user_file_change(const struct user_file *f, enum user_change change,
@@ -198,7 +204,8 @@ bool user_file_change(const struct user_file *f, enum user_change change,
     int fd = open_locked(f->path, e);
     bool good = fd >= 0 && read_all(fd, &before, e) &&
                 change_text(str_view(&before), change, name, stored, &after, e) &&
-                replace(f->path, fd, str_view(&after), e) && rebuild_index(f, e);
+                replace(f->path, fd, str_view(&after), e) &&
+                rebuild_index(f, fd, str_view(&before), e);
     if (fd >= 0)
         close(fd);
     str_done(&before);
