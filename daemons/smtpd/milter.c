@@ -130,9 +130,11 @@ bool milter_connect(struct session *s)
         return true;
     s->facts.command = "CONNECT";
     s->milters = milters_new(list, milter_session_macro, s);
+    struct view name = s->facts.client_name;
+    if (view_eq(name, VIEW("unknown"))) /* as Sendmail names it */
+        name = arena_printf(s->arena, "[%.*s]", VIEW_FMT(s->facts.client_address));
     struct view text =
-        judge(s, milters_connect(s->milters, s->facts.client_name,
-                                 family_of(s->facts.client_address),
+        judge(s, milters_connect(s->milters, name, family_of(s->facts.client_address),
                                  s->facts.client_address, s->facts.client_port));
     if (view_starts(text, VIEW("421")))
         reply(s, "421 %.*s Service unavailable - try again later", VIEW_FMT(host));

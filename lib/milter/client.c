@@ -220,6 +220,7 @@ static void send_macros(struct client *c, const struct event *x)
 {
     struct view rest = x->stage == STAGE_NONE ? VIEW_NONE : c->macros[x->stage], name;
     struct str data = STR_INIT(MILTER_CHUNK_MAX), value = STR_INIT(8192);
+    bool any = !view_is_empty(view_trim_space(rest));
     str_add_char(&data, (char)x->command);
     while (view_token(&rest, VIEW(", \t\r\n"), &name)) {
         const struct conf *conf = c->all->list->conf;
@@ -231,7 +232,7 @@ static void send_macros(struct client *c, const struct event *x)
         packet_add_text(&data, name);
         packet_add_text(&data, str_view(&value));
     }
-    if (data.n > 1 && !data.overflow)
+    if (any && !data.overflow)
         write_packet(c, SMFIC_MACRO, str_view(&data));
     str_done(&value);
     str_done(&data);

@@ -10,7 +10,7 @@
 
 static struct milter_reply tell_header(struct client *c, struct view text)
 {
-    const struct event x = {SMFIC_HEADER, SMFIP_NOHDRS, SMFIP_NR_HDR, STAGE_NONE,
+    const struct event x = {SMFIC_HEADER, SMFIP_NOHDRS, SMFIP_NR_HDR, STAGE_END_OF_DATA,
                             c->milter->content_timeout};
     struct str *out = &c->all->out;
     struct view name, value;
@@ -56,7 +56,7 @@ static void add_wire_lines(struct str *out, struct view text)
 static struct milter_reply tell_body(struct client *c, const struct milter_message *m)
 {
     enum { PIECE = MILTER_CHUNK_MAX / 2 };
-    const struct event x = {SMFIC_BODY, SMFIP_NOBODY, SMFIP_NR_BODY, STAGE_NONE,
+    const struct event x = {SMFIC_BODY, SMFIP_NOBODY, SMFIP_NR_BODY, STAGE_END_OF_DATA,
                             c->milter->content_timeout};
     struct milter_reply reply = CONTINUE;
     struct str *out = &c->all->out;
