@@ -192,7 +192,12 @@ bool milter_rcpt(struct session *s, struct view path, struct view parameters,
 
 bool milter_data(struct session *s)
 {
-    return !s->milters || passes(s, milters_data(s->milters));
+    if (!s->milters)
+        return true;
+    s->facts.recipient = s->transaction->first_recipient;
+    bool good = passes(s, milters_data(s->milters));
+    s->facts.recipient = VIEW_NONE;
+    return good;
 }
 
 bool milter_unknown(struct session *s, struct view line)

@@ -220,7 +220,7 @@ static void send_macros(struct client *c, const struct event *x)
 {
     struct view rest = x->stage == STAGE_NONE ? VIEW_NONE : c->macros[x->stage], name;
     struct str data = STR_INIT(MILTER_CHUNK_MAX), value = STR_INIT(8192);
-    bool any = !view_is_empty(view_trim_space(rest));
+    bool any = x->stage != STAGE_NONE;
     str_add_char(&data, (char)x->command);
     while (view_token(&rest, VIEW(", \t\r\n"), &name)) {
         const struct conf *conf = c->all->list->conf;
