@@ -16,7 +16,6 @@ struct mail_parameters {
     struct view envid;
     struct view verp; /* the two delimiters; empty: no VERP */
     struct view auth; /* AUTH=; empty: nobody */
-    bool has_auth;    /* AUTH= was there */
 };
 
 static bool take_size(struct session *s, struct mail_parameters *m, struct view value)
@@ -93,11 +92,10 @@ static struct view decode_envid(struct arena *arena, struct view value)
  * taken from clients that did not log in. */
 static bool take_auth(struct session *s, struct mail_parameters *m, struct view value)
 {
-    if (m->has_auth) {
+    if (m->auth.n > 0) {
         reply_error(s, "503 5.5.4 Error: multiple AUTH= options");
         return false;
     }
-    m->has_auth = true;
     m->auth = view_eq(value, VIEW("<>")) ? VIEW_NONE : value;
     return true;
 }
