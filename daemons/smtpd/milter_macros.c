@@ -30,6 +30,9 @@ static bool refused(struct view refusal, struct view part, struct str *value)
 {
     struct view status, text;
     view_cut(view_from(refusal, 4), ' ', &status, &text);
+    size_t colon = view_find_view(text, VIEW(">: "));
+    if (view_starts(text, VIEW("<")) && colon != VIEW_NPOS)
+        text = view_from(text, colon + 3);
     if (view_eq(part, VIEW("mailer}")))
         return str_set(value, VIEW("error"));
     return str_set(value, view_eq(part, VIEW("host}")) ? status : text);
@@ -57,10 +60,13 @@ static bool of_recipient(struct session *s, struct view part, struct str *value)
 static bool client(const struct session *s, struct str *value)
 {
     const struct access_subject *f = &s->facts;
-    str_addf(value, "%.*s [%s%.*s]", VIEW_FMT(f->reverse_name),
+    struct view reverse = f->reverse_name;
+    if (view_eq(reverse, VIEW("unknown"))) /* XCLIENT told the other alone */
+        reverse = f->client_name;
+    str_addf(value, "%.*s [%s%.*s]", VIEW_FMT(reverse),
              view_has(f->client_address, ':') ? "IPv6:" : "",
              VIEW_FMT(f->client_address));
-    if (!view_eq_case(f->client_name, f->reverse_name))
+    if (!view_eq_case(f->client_name, reverse))
         str_add_cstr(value, " (may be forged)");
     return true;
 }

@@ -10,9 +10,10 @@
 #include "base/memory.h"
 #include "net/dial.h"
 
-#define REFUSED    VIEW("550 5.7.1 Command rejected")
-#define LATER      VIEW("451 4.7.1 Service unavailable - try again later")
-#define NOT_AT_ALL VIEW("550 5.5.0 Service unavailable")
+#define REFUSED       VIEW("550 5.7.1 Command rejected")
+#define LATER         VIEW("451 4.7.1 Service unavailable - try again later")
+#define MISCONFIGURED VIEW("451 4.3.5 Server configuration problem - try again later")
+#define NOT_AT_ALL    VIEW("550 5.5.0 Service unavailable")
 
 void client_close(struct client *c)
 {
@@ -62,6 +63,11 @@ void client_send(struct client *c, enum milter_command command, struct view data
     }
 }
 
+static const char *why_no_reply(const struct client *c, enum stream_result r)
+{
+    return r == STREAM_EOF ? "Application error" : stream_strerror(c->stream, r);
+}
+
 /* The next packet: its letter, its data in c->packet.  0: there is none (logged). */
 static int read_packet(struct client *c, const char *to_what)
 {
@@ -71,7 +77,7 @@ static int read_packet(struct client *c, const char *to_what)
     struct view head = str_view(&c->packet);
     if (r != STREAM_OK || !packet_take_u32(&head, &length)) {
         log_warning("milter %s: can't read %s reply packet header: %s", c->milter->name,
-                    to_what, stream_strerror(c->stream, r));
+                    to_what, why_no_reply(c, r));
         return 0;
     }
     str_clear(&c->packet);
@@ -140,6 +146,10 @@ static bool negotiate(struct client *c)
         return false;
     c->version = options.version;
     c->steps = options.steps;
+    if (c->version < 3) /* those came later */
+        c->steps |= SMFIP_NOUNKNOWN;
+    if (c->version < 4)
+        c->steps |= SMFIP_NODATA;
     for (size_t i = 0; i < MILTER_STAGES; i++) {
         if (options.has_macros[i])
             c->macros[i] = arena_dup(c->all->arena, options.macros[i]);
@@ -259,7 +269,10 @@ static struct milter_reply own_refusal(struct client *c, const struct event *x)
         return refusal(c, x, str_view(&c->text));
     log_warning("milter %s: malformed reply: %.*s", c->milter->name,
                 VIEW_FMT(view_sub(str_view(&c->packet), 0, 200)));
-    return client_failed(c);
+    (void)client_failed(c);
+    if (c->milter->failure != FAILURE_ACCEPT)
+        c->fixed = (struct milter_reply){MILTER_REFUSE, MISCONFIGURED};
+    return c->fixed;
 }
 
 static struct milter_reply accept_all(struct client *c, const struct event *x)
@@ -290,8 +303,11 @@ static struct milter_reply hang_up(struct client *c)
 
 static struct milter_reply unexpected(struct client *c, const struct event *x, int code)
 {
-    log_warning("milter %s: unexpected filter response %c after event %s",
-                c->milter->name, code, command_name(x->command));
+    char letter[] = {(char)code, '\0'};
+    bool is_known = code != 0 && strchr("+-24abcdefhimpqrsty", code);
+    const char *known = is_known ? letter : "(unknown filter reply)";
+    log_warning("milter %s: unexpected filter response %s after event %s",
+                c->milter->name, known, command_name(x->command));
     return client_failed(c);
 }
 
