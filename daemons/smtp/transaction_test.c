@@ -541,8 +541,7 @@ static void reply_filter(void **state)
 {
     (void)state;
     play((struct rehearsal){
-        .settings =
-            "smtp_reply_filter = inline:{{550 5.2.1 sleeping=450 4.2.1 asleep}}\n",
+        .settings = "smtp_reply_filter = regexp:{{/^550 5.2.1 s/ 450 4.2.1 asleep}}\n",
         .keep_log = true,
         SCRIPT(PLAIN "250 ok\r\n550 5.2.1 sleeping\r\n250 reset\r\n")});
     assert_int_equal(r.in_the_end[0], OUTCOME_DEFERRED);
