@@ -16,6 +16,7 @@
 
 static const struct program programs[] = {
     {"smtpd", "smtpd", NULL, SOCK_STREAM, PER_CORE},
+    {"postscreen", "smtpd", NULL, SOCK_STREAM, PER_CORE}, /* tests, then the server */
     {"smtp", "smtp", NULL, SOCK_SEQPACKET, PER_CORE},
     {"lmtp", "smtp", NULL, SOCK_SEQPACKET, PER_CORE},
     {"local", "local", NULL, SOCK_SEQPACKET, 0},
@@ -39,7 +40,6 @@ static const struct program programs[] = {
     {"showq", NULL, "qmgr", SOCK_SEQPACKET, 0},
     {"flush", NULL, "qmgr", SOCK_SEQPACKET, 0},
     {"postlogd", NULL, "pickup", SOCK_DGRAM, 0},
-    {"postscreen", NULL, "smtpd", SOCK_STREAM, 0},
     /* Libraries in the programs that need them: nobody connects. */
     {"cleanup", NULL, NULL, 0, 0},
     {"trivial-rewrite", NULL, NULL, 0, 0},
@@ -76,13 +76,19 @@ static const char *type_name(enum service_type type)
     return names[type];
 }
 
-/* PROGRAM -n NAME -t TYPE -c DIRECTORY [-v] [-D] [-o name=value] -- arguments */
-static char **make_argv(const struct master_service *line, const char *directory)
+/* PROGRAM -n NAME -t TYPE -c DIRECTORY [-v] [-D] [-o name=value] -- arguments.  BEHIND,
+ * the server that clients of a `postscreen` line get to, is the same process: its
+ * settings come first, and how many SESSIONS it may have is the only argument. */
+static char **make_argv(const struct master_service *line,
+                        const struct master_service *behind, unsigned sessions,
+                        const char *directory)
 {
     enum { FIXED = 16 };
     size_t verbose = (size_t)line->verbose + (size_t)master.verbose;
-    char **argv = memory_alloc_array(
-        FIXED + verbose + 2 * line->n_overrides + line->n_args, sizeof *argv);
+    char **argv =
+        memory_alloc_array(FIXED + verbose + 2 * line->n_overrides + line->n_args +
+                               (behind ? 2 * behind->n_overrides : 0),
+                           sizeof *argv);
     size_t n = 0;
 
     argv[n++] = cstr(line->command);
@@ -96,13 +102,22 @@ static char **make_argv(const struct master_service *line, const char *directory
         argv[n++] = memory_cstr("-v");
     if (line->debug)
         argv[n++] = memory_cstr("-D");
+    for (size_t i = 0; behind && i < behind->n_overrides; i++) {
+        argv[n++] = memory_cstr("-o");
+        argv[n++] = memory_cstr(behind->overrides[i]);
+    }
     for (size_t i = 0; i < line->n_overrides; i++) {
         argv[n++] = memory_cstr("-o");
         argv[n++] = memory_cstr(line->overrides[i]);
     }
     argv[n++] = memory_cstr("--");
-    for (size_t i = 0; i < line->n_args; i++)
+    for (size_t i = 0; !behind && i < line->n_args; i++)
         argv[n++] = cstr(line->args[i]);
+    if (behind) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "%u", sessions);
+        argv[n++] = memory_cstr(text);
+    }
     return argv;
 }
 
@@ -137,6 +152,7 @@ static void set_limits(const struct conf *c, const struct master_service *line,
 }
 
 static struct unit *unit_new(const struct conf *c, const struct master_service *line,
+                             const struct master_service *behind,
                              const struct program *program, const char *directory)
 {
     struct unit *u = NEW(struct unit);
@@ -146,28 +162,44 @@ static struct unit *unit_new(const struct conf *c, const struct master_service *
     u->name = memory_cstr(str_cstr(&name));
     str_done(&name);
     u->program = program;
-    u->argv = make_argv(line, directory);
     u->wakeup = line->wakeup * CLOCK_SECOND;
     u->wakeup_only_if_used = line->wakeup_only_if_used;
     u->references = 1;
     list_init(&u->children);
     WAITQ_INIT(&u->changed);
-    set_limits(c, line, u);
+    set_limits(c, behind ? behind : line, u);
+    u->argv = make_argv(line, behind, u->session_limit, directory);
+    if (behind)
+        u->session_limit = 0; /* clients under test are more */
     return u;
 }
 
-/* The unit that runs COMMAND; for smtpd behind postscreen, its `pass` line. */
 static struct unit *find_unit(struct setup *s, const char *command)
 {
-    struct unit *found = NULL;
+    LIST_FOR_EACH (struct unit, u, &s->units, link)
+        if (strcmp(u->program->command, command) == 0)
+            return u;
+    return NULL;
+}
 
-    LIST_FOR_EACH (struct unit, u, &s->units, link) {
-        if (strcmp(u->program->command, command) != 0)
-            continue;
-        if (!found || view_ends(view_of(u->name), VIEW("/pass")))
-            found = u;
+/* The server that clients of a `postscreen` line get to: smtpd_service_name's `pass`
+ * line, else the line itself stands for it. */
+static const struct master_service *find_behind(const struct conf *c,
+                                                const struct master_cf *file,
+                                                const struct master_service *line)
+{
+    struct view name = conf_view(c, P_smtpd_service_name);
+
+    if (!view_eq(line->command, VIEW("postscreen")))
+        return NULL;
+    for (size_t i = 0; i < file->n; i++) {
+        const struct master_service *s = &file->items[i];
+        if (s->type == SERVICE_PASS && view_eq(s->name, name))
+            return s;
     }
-    return found;
+    log_warning("service %.*s in master.cf: no service %.*s of type pass behind it",
+                VIEW_FMT(line->name), VIEW_FMT(name));
+    return line;
 }
 
 static bool has_file(const struct conf *c, const struct program *program)
@@ -202,7 +234,7 @@ static bool lack(const struct master_service *line, const struct program *progra
 }
 
 /* First pass: lines with a process of their own. */
-static bool add_unit(struct setup *s, const char *directory,
+static bool add_unit(struct setup *s, const char *directory, const struct master_cf *file,
                      const struct master_service *line, struct error *e)
 {
     const struct program *program = program_find(line->command);
@@ -213,13 +245,13 @@ static bool add_unit(struct setup *s, const char *directory,
         return true;
     if (!has_file(s->conf, program))
         return lack(line, program);
+    if (line->type == SERVICE_PASS)
+        return true; /* the program in front of it is the same process */
     struct unit *u = program->traits & SHARED ? find_unit(s, program->command) : NULL;
     if (!u) {
-        u = unit_new(s->conf, line, program, directory);
+        u = unit_new(s->conf, line, find_behind(s->conf, file, line), program, directory);
         list_append(&s->units, &u->link);
     }
-    if (line->type == SERVICE_PASS)
-        return true; /* its sockets come from the program in front of it */
     return endpoints_plan(s->conf, line, program, u, e);
 }
 
@@ -270,7 +302,7 @@ struct setup *setup_load(const char *directory, struct error *e)
     ok = s->main_cf >= 0 && instance_owner(c, &s->owner, e) &&
          master_cf_load(directory, a, &file, e);
     for (size_t i = 0; ok && i < file.n; i++)
-        ok = add_unit(s, directory, &file.items[i], e);
+        ok = add_unit(s, directory, &file, &file.items[i], e);
     for (size_t i = 0; ok && i < file.n; i++)
         ok = add_held(s, &file.items[i], e);
     arena_free(a);

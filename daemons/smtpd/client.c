@@ -10,7 +10,8 @@
 static void set_server(struct session *s, const struct net_address *server)
 {
     char text[NET_ADDRESS_TEXT];
-    s->facts.server_address = arena_dup(s->arena, view_of(net_address_text(server, text)));
+    s->facts.server_address =
+        arena_dup(s->arena, view_of(net_address_text(server, text)));
     s->facts.server_port =
         arena_printf(s->arena, "%u", (unsigned)net_address_port(server));
 }
@@ -39,7 +40,8 @@ void client_identify(struct session *s, const struct net_address *peer)
     f->name_status = f->reverse_name_status = ACCESS_NAME_PERMFAIL;
     if (peer && net_address_family(peer) != AF_UNIX) {
         f->client_address = arena_dup(s->arena, view_of(net_address_text(peer, text)));
-        s->facts.client_port = arena_printf(s->arena, "%u", (unsigned)net_address_port(peer));
+        s->facts.client_port =
+            arena_printf(s->arena, "%u", (unsigned)net_address_port(peer));
         if (conf_bool(c, P_smtpd_peername_lookup))
             access_find_names(f, s->arena, peer);
     } else {

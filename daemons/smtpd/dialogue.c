@@ -121,7 +121,8 @@ static void run(void *arg)
 {
     const struct dialogue *d = arg;
     struct net_address peer = {.length = 0};
-    struct session s = {.server = prepare(d), .facts.where = "CONNECT", .arena = arena_new()};
+    struct session s = {
+        .server = prepare(d), .facts.where = "CONNECT", .arena = arena_new()};
     if (d->client && !net_address_parse(view_of(d->client), 4711, &peer))
         log_fatal("bad address %s", d->client);
     s.stream = stream_open_memory(d->input, &kept->output);

@@ -127,7 +127,7 @@ bool verb_ehlo(struct session *s, const struct command *c)
     s->esmtp = true;
     s->facts.protocol = VIEW("ESMTP");
     s->ehlo_hidden = hidden_keywords(s);
-    unsigned shown = ~s->ehlo_hidden;
+    unsigned shown = ~(s->ehlo_hidden | s->ehlo_absent);
     log_hidden(s);
     struct str text = STR_INIT(2048);
     str_addf(&text, "250 %.*s", VIEW_FMT(conf_view(conf, P_myhostname)));

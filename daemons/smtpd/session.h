@@ -18,6 +18,7 @@
 #include "tls/tls.h"
 
 struct auth_server;
+struct screen;
 struct sink;
 
 enum smtpd_tls_level { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
@@ -58,6 +59,7 @@ struct smtpd {
     struct maps *reject_filters;
     bool standalone;         /* sendmail -bs: no network, no policy */
     const struct sink *sink; /* where mail goes: the queue, or postdrop */
+    struct screen *screen;   /* clients are tested first (postscreen); NULL */
 };
 
 /* Counted verbs, in the order of the disconnect line. */
@@ -105,6 +107,7 @@ struct session {
     struct str helo;                 /* facts.helo_name's bytes */
     struct transaction *transaction; /* NULL outside one */
     unsigned ehlo_hidden;            /* keywords that this client does not see */
+    unsigned ehlo_absent;            /* keywords that nobody sees here */
     bool esmtp;                      /* greeted with EHLO */
     bool closing;                    /* the reply that was given is the last */
     bool lost;                       /* the connection is gone */

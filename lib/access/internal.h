@@ -3,6 +3,7 @@
 #define ACCESS_INTERNAL_H
 
 #include "access/access.h"
+#include "access/rbl_pattern.h"
 #include "base/list.h"
 #include "table/match.h"
 
@@ -173,10 +174,6 @@ enum access_says ask_reject_maps_rbl(struct access_run *run, const struct restri
 enum access_says ask_permit_dnswl(struct access_run *run, const struct restriction *r);
 enum access_says ask_permit_rhswl(struct access_run *run, const struct restriction *r);
 enum access_says ask_reject_rhsbl(struct access_run *run, const struct restriction *r);
-/* Does ADDRESS ("127.0.0.4") match PATTERN ("127.0.0.[2..4;9]")?  False for a malformed
- * one too. */
-bool rbl_pattern_matches(struct view pattern, struct view address);
-bool rbl_pattern_is_valid(struct view pattern);
 
 /* checks_verify.c: address verification. */
 enum access_says ask_reject_unverified_sender(struct access_run *run,
