@@ -53,11 +53,11 @@ static void ask_hidden(const char *prompt, struct str *out)
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
     hidden.c_lflag |= ECHONL;
-    fputs(prompt, stderr);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) < 0)
         log_fatal("terminal: %s", strerror(errno));
+    fputs(prompt, stderr); /* only now: what is typed from here on counts */
     read_line(out);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &shown);
 }
 
 static void get_password(struct str *out)

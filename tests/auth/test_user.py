@@ -89,7 +89,10 @@ def test_terminal(site, answers, complaint):
         os.write(near, answers[0].encode() + b"\n")
         prompts += process.stderr.read(len("Once more: "))
         os.write(near, answers[1].encode() + b"\n")
-        _, rest = process.communicate(timeout=20)
+        try:
+            _, rest = process.communicate(timeout=20)
+        finally:
+            process.kill()
     echoed = os.read(near, 1000)
     os.close(near)
     os.close(far)
