@@ -51,6 +51,8 @@ int explain(struct control *c);
 /* The path of each message (files, "-"), from its Received: headers.  Needs no instance.
  */
 int trace_messages(struct control *c);
+/* The log as it grows, or what of it concerns one address or message. */
+int watch_log(struct control *c);
 
 /* --- the running system --- */
 /* The pid of the running master; ends with status 1 when there is none. */

@@ -3,7 +3,7 @@
  * Usage: diligence [-Dv] [-c config_dir] WORD [ARGUMENT]...; the words of postfix(1) are
  * start start-fg stop abort reload flush status check set-permissions
  * upgrade-configuration logrotate tls non-bdb.  Ours are rollback [--list | NUMBER],
- * check domain NAME, lookup ADDRESS|DOMAIN..., trace [FILE]..., try [HOST],
+ * check domain NAME, lookup ADDRESS|DOMAIN..., trace [FILE]..., watch, try [HOST],
  * explain --client IP --from A --to B ...
  */
 #include "base/arena.h"
@@ -59,6 +59,7 @@ static const struct verb {
      .run = trace_messages,
      .max_arguments = INT_MAX,
      .needs_no_instance = true},
+    {.name = "watch", .run = watch_log, .max_arguments = 2},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -74,13 +75,14 @@ static const struct verb *find_verb(const char *name)
 
 static void usage(const char *name)
 {
-    log_fatal("usage: %s [-c config_dir] [-Dv] "
-              "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
-              "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
-              "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...|explain "
-              "OPTION...|try [HOST]|user "
-              "add|passwd|list|remove ...",
-              name);
+    log_fatal(
+        "usage: %s [-c config_dir] [-Dv] "
+        "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
+        "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
+        "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...|watch [-a] [WORD]|explain "
+        "OPTION...|try [HOST]|user "
+        "add|passwd|list|remove ...",
+        name);
 }
 
 /* main.cf of C->directory; when it cannot be read and VERB does not bear that, the end.
