@@ -4,6 +4,7 @@
  * front of it.
  */
 #include "check/check_private.h"
+#include "conf/conf_check.h"
 #include "conf/parameter.h"
 
 /* The setting in front of the line at hand. */
@@ -40,13 +41,14 @@ static void tell(struct check *k, const struct line *line, const struct previous
             VIEW_FMT(view_sub(text, 0, 60)));
 }
 
-/* A setting that nobody knows right below an empty one. */
+/* A setting that nobody knows, nor one like it, right below an empty one. */
 static void tell_unknown(struct check *k, const struct line *line, struct view name,
                          const struct previous *before)
 {
     enum parameter p;
 
-    if (!before->is_empty || before->last + 1 != line->first || parameter_find(name, &p))
+    if (!before->is_empty || before->last + 1 != line->first ||
+        parameter_find(name, &p) || conf_nearest(name) != P_COUNT)
         return;
     check_found(k, CHECK_WARNING, k->main_path, line->first,
                 "`%.*s' is read as a parameter of its own and `%.*s' stays empty; if it "
