@@ -1,6 +1,5 @@
 """The SMTP server as its clients see it (group B of the rows, S203, S205)."""
 
-import collections
 import os
 import re
 import resource
@@ -276,7 +275,7 @@ def only_one(instance, program):
 
 
 def test_many_idle_sessions(server):
-    """10,000 idle sessions in one process still leave room for work; bench/smtp.py measures their memory."""
+    """10,000 idle sessions in one process, or one a core, still leave room for work; bench/smtp.py measures their memory."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(10000, hard - 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -294,7 +293,7 @@ def test_many_idle_sessions(server):
             assert server.send("a@b.example", "chris@maison.mrs")
             go_on()
             pids = re.findall(r"smtpd\[(\d+)\]: connect from", server.log())
-            assert collections.Counter(pids).most_common(1)[0][1] >= count
+            assert len(pids) > count and len(set(pids)) <= os.cpu_count()
     finally:
         for s in idle:
             s.close()
