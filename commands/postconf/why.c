@@ -20,7 +20,6 @@ static const struct {
     {{"oqmgr(8)", 8}, "qmgr(8) does it here"},
     {{"scache(8)", 9}, "smtp(8) keeps its sessions itself here"},
     {{"postlogd(8)", 11}, "pickup(8) does it here"},
-    {{"virtual(8)", 10}, "store(8), which is also called virtual"},
     {{"lmtp(8)", 7}, "smtp(8), which is also called lmtp"},
     {{"global", 6}, "a matter of several programs"},
 };

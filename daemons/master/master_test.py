@@ -18,7 +18,7 @@ import unittest
 
 MASTER, ECHO = sys.argv[1:3]
 PATIENCE = 15
-PROGRAMS = ("store", "smtpd", "smtp", "qmgr", "pickup", "local", "pipe", "error", "discard", "bounce")
+PROGRAMS = ("virtual", "smtpd", "smtp", "qmgr", "pickup", "local", "pipe", "error", "discard", "bounce")
 STOCK = """\
 {smtp}    inet  n       -       y       -       -       smtpd
 pickup    unix  n       -       y       60      1       pickup

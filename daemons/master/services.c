@@ -20,7 +20,7 @@ static const struct program programs[] = {
     {"smtp", "smtp", NULL, SOCK_SEQPACKET, PER_CORE},
     {"lmtp", "smtp", NULL, SOCK_SEQPACKET, PER_CORE},
     {"local", "local", NULL, SOCK_SEQPACKET, 0},
-    {"virtual", "store", NULL, SOCK_SEQPACKET, 0},
+    {"virtual", "virtual", NULL, SOCK_SEQPACKET, 0},
     {"pipe", "pipe", NULL, SOCK_SEQPACKET, 0},
     {"error", "error", NULL, SOCK_SEQPACKET, 0},
     {"discard", "discard", NULL, SOCK_SEQPACKET, 0},
@@ -121,16 +121,27 @@ static char **make_argv(const struct master_service *line,
     return argv;
 }
 
+/* How many processes of PROGRAM share the sessions of a service, where they can. */
+static uint64_t first_processes(const struct conf *c, const struct program *program)
+{
+    int64_t wanted = conf_int(c, P_processes_per_service);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (!(program->traits & PER_CORE))
+        return 1;
+    if (wanted > 0)
+        return (uint64_t)wanted;
+    return cores > 1 ? (uint64_t)cores : 1;
+}
+
 /* How many processes, and how many sessions in each: master.cf's limit counts clients
  * (one process each in Postfix), so it bounds the sum of the sessions here. */
 static void set_limits(const struct conf *c, const struct master_service *line,
                        struct unit *u)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t per_core =
-        (u->program->traits & PER_CORE) && cores > 1 ? (uint64_t)cores : 1;
+    uint64_t per_service = first_processes(c, u->program);
     uint64_t limit = line->maxproc > 0 ? (uint64_t)line->maxproc : 0;
-    uint64_t most = per_core;
+    uint64_t most = per_service;
 
     u->most_processes = u->first_processes = 1;
     if (u->program->traits & SHARED)
@@ -146,9 +157,29 @@ static void set_limits(const struct conf *c, const struct master_service *line,
         most = limit;
     assert(most > 0);
     u->most_processes = (unsigned)most;
-    u->first_processes = (unsigned)(most < per_core ? most : per_core);
+    u->first_processes = (unsigned)(most < per_service ? most : per_service);
     if (limit)
         u->session_limit = (unsigned)((limit + most - 1) / most);
+}
+
+/* The same with the settings that LINE has of its own. */
+static void set_own_limits(const struct conf *c, const struct master_service *line,
+                           struct unit *u)
+{
+    struct error e = ERROR_INIT;
+    struct conf *own;
+
+    if (line->n_overrides > 0 && conf_load_text(conf_directory(c), conf_source(c),
+                                                line->overrides, line->n_overrides, &own,
+                                                &e)) {
+        set_limits(own, line, u);
+        conf_free(own);
+        return;
+    }
+    if (e.text[0] != '\0') /* the program itself will not start with them */
+        log_warning("service %.*s in master.cf: %s", VIEW_FMT(line->name),
+                    error_cstr(&e));
+    set_limits(c, line, u);
 }
 
 static struct unit *unit_new(const struct conf *c, const struct master_service *line,
@@ -167,7 +198,7 @@ static struct unit *unit_new(const struct conf *c, const struct master_service *
     u->references = 1;
     list_init(&u->children);
     WAITQ_INIT(&u->changed);
-    set_limits(c, behind ? behind : line, u);
+    set_own_limits(c, behind ? behind : line, u);
     u->argv = make_argv(line, behind, u->session_limit, directory);
     if (behind)
         u->session_limit = 0; /* clients under test are more */

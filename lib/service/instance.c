@@ -206,7 +206,7 @@ const char *instance_libexec(const struct conf *c)
                                          "/../../libexec/diligence", "/../lib/diligence",
                                          NULL};
     static const char *path;
-    const char *own = configured(c, P_daemon_directory, "store");
+    const char *own = configured(c, P_daemon_directory, "auth");
 
     if (own)
         return own;

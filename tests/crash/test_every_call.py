@@ -15,7 +15,7 @@ pytestmark = needs_strace
 CALLS = {
     "qmgr": ["pwritev", "fdatasync", "write,pwrite64", "openat", "unlinkat,unlink",
              "renameat,renameat2,rename,linkat,link", "fsync,syncfs", "sendmsg", "recvmsg"],
-    "store": ["openat", "write,pwrite64,copy_file_range,sendfile",
+    "virtual": ["openat", "write,pwrite64,copy_file_range,sendfile",
               "renameat,renameat2,rename,linkat,link", "sendmsg"],
     "smtpd": ["memfd_create", "write,pwrite64", "sendmsg", "recvmsg"],
 }

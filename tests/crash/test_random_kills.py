@@ -8,7 +8,7 @@ import time
 from .ledger import Ledger, children, mailbox_instance, random_victim
 from .tracer import EVERY
 
-PROGRAMS = ["smtpd", "qmgr", "store", "bounce"]
+PROGRAMS = ["smtpd", "qmgr", "virtual", "bounce"]
 SECONDS = 90 if EVERY else 6
 
 

@@ -4,7 +4,7 @@
  * user+ext@domain, user@domain and @domain.  Source: virtual(8), TABLE SEARCH ORDER,
  * MAILBOX OWNERSHIP.
  */
-#include "store.h"
+#include "virtual.h"
 
 #include "base/log.h"
 #include "base/number.h"
@@ -18,7 +18,7 @@ static bool misconfigured(struct error *e)
     return false;
 }
 
-static enum table_result find(struct store *s, struct maps *maps, enum parameter p,
+static enum table_result find(struct virtual *s, struct maps *maps, enum parameter p,
                               struct arena *a, struct view address, struct view *value)
 {
     struct error e = ERROR_INIT;
@@ -33,7 +33,7 @@ static enum table_result find(struct store *s, struct maps *maps, enum parameter
 }
 
 /* The number that P's tables have for ADDRESS. */
-static bool find_id(struct store *s, struct maps *maps, enum parameter p,
+static bool find_id(struct virtual *s, struct maps *maps, enum parameter p,
                     const char *what, int64_t minimum, struct arena *a,
                     struct view address, uint64_t *id)
 {
@@ -52,7 +52,7 @@ static bool find_id(struct store *s, struct maps *maps, enum parameter p,
     return false;
 }
 
-static bool find_owner(struct store *s, struct arena *a, struct view address,
+static bool find_owner(struct virtual *s, struct arena *a, struct view address,
                        struct mailbox *out)
 {
     uint64_t uid, gid;
@@ -71,8 +71,8 @@ static bool find_owner(struct store *s, struct arena *a, struct view address,
     return true;
 }
 
-bool store_resolve(struct store *s, struct arena *a, struct view address,
-                   struct mailbox *out, struct error *e)
+bool virtual_resolve(struct virtual *s, struct arena *a, struct view address,
+                     struct mailbox *out, struct error *e)
 {
     struct str key = STR_INIT(ADDRESS_QUOTED_MAX);
     struct view value;

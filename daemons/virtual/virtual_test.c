@@ -1,4 +1,4 @@
-/* store_test - the real program, asked by a queue manager of the test */
+/* virtual_test - the real program, asked by a queue manager of the test */
 #include "agent/agent_driver.h"
 
 #include <dirent.h>

@@ -1,11 +1,11 @@
-/* store - what the files of the mailbox program share
+/* virtual - what the files of the virtual agent share
  *
  * Deliveries to virtual users.  A recipient is resolved on the fiber (tables), then the
  * files are written by a worker thread that has the rights of the mailbox's owner.
  * Source: virtual(8).
  */
-#ifndef STORE_DAEMON_STORE_H
-#define STORE_DAEMON_STORE_H
+#ifndef VIRTUAL_VIRTUAL_H
+#define VIRTUAL_VIRTUAL_H
 
 #include "agent/agent.h"
 #include "store/lock.h"
@@ -15,7 +15,8 @@
 
 #include <sys/types.h>
 
-struct store {
+struct virtual
+{
     const struct conf *conf;
     struct maps *mailboxes, *uids, *gids;
     struct address_lookup lookup;
@@ -41,12 +42,12 @@ struct mailbox {
 
 /* Look ADDRESS up.  False with *E: 5.1.1 for an unknown user, 4.3.5 when tables are at
  * fault (logged). May suspend. */
-bool store_resolve(struct store *s, struct arena *a, struct view address,
-                   struct mailbox *out, struct error *e) MUST_CHECK;
+bool virtual_resolve(struct virtual *s, struct arena *a, struct view address,
+                     struct mailbox *out, struct error *e) MUST_CHECK;
 
 /* One file to write, in a worker thread. */
 struct deposit {
-    const struct store *store;
+    const struct virtual *virtual;
     struct delivery_recipient *recipient;
     struct mailbox mailbox;
     const char *path; /* of the mailbox, as a C string */
@@ -67,7 +68,7 @@ void deposit_maildirs(void *list);
  * lock. */
 void deposit_mbox(void *deposit);
 
-/* The agent's function: state is a struct store. */
-agent_deliver_fn store_deliver;
+/* The agent's function: state is a struct virtual. */
+agent_deliver_fn virtual_deliver;
 
 #endif

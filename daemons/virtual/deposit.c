@@ -5,7 +5,7 @@
  * mailbox of somebody else comes along: a site with one owner for all mailboxes changes
  * ids once per thread.
  */
-#include "store.h"
+#include "virtual.h"
 
 #include "base/log.h"
 #include "store/copy.h"
@@ -40,7 +40,7 @@ static bool become_owner(const struct mailbox *m, struct error *e)
 
 static bool take_rights(struct deposit *d)
 {
-    if (!d->store->acts_for_users || become_owner(&d->mailbox, &d->error))
+    if (!d->virtual->acts_for_users || become_owner(&d->mailbox, &d->error))
         return true;
     d->result = TEMPFAIL;
     return false;
@@ -64,7 +64,7 @@ static bool accept_mbox(const struct deposit *d, const struct mbox *m, struct er
         error_set(e, "5.2.0", "destination %s is not a regular file", d->path);
         return false;
     }
-    if (d->store->strict_ownership && m->owner != d->mailbox.uid) {
+    if (d->virtual->strict_ownership && m->owner != d->mailbox.uid) {
         error_set(e, "4.2.0", "destination %s is not owned by recipient", d->path);
         log_warning(
             "specify \"strict_mailbox_ownership = no\" to ignore mailbox ownership "
@@ -78,7 +78,7 @@ void deposit_mbox(void *arg)
 {
     struct deposit *d = arg;
     struct mbox_place place = {
-        .path = d->path, .lock = &d->store->lock, .status = "4.2.0"};
+        .path = d->path, .lock = &d->virtual->lock, .status = "4.2.0"};
     struct mbox m;
 
     error_clear(&d->error);

@@ -1,11 +1,11 @@
-/* store - the mailboxes of virtual users
+/* virtual - deliveries to the mailboxes of virtual users
  *
- * Also reachable as "virtual".  Owns: every mailbox below virtual_mailbox_base.  Started
+ * Owns: every mailbox below virtual_mailbox_base.  Started
  * by root it stays root, and each worker thread acts for the owner of the mailbox it
  * writes; started by an ordinary user all mailboxes are that user's.  Faces no network.
  * Read deliver.c first.  Source: virtual(8).
  */
-#include "store.h"
+#include "virtual.h"
 
 #include "base/log.h"
 #include "format/address.h"
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct store store;
+static struct virtual self;
 
 /* A mailbox must be able to hold any message. */
 static bool check_limits(const struct conf *c, struct error *e)
@@ -36,14 +36,14 @@ static bool check_limits(const struct conf *c, struct error *e)
 
 static bool read_locking(const struct conf *c, struct error *e)
 {
-    if (!lock_policy_parse(conf_view(c, P_virtual_mailbox_lock), &store.lock, e)) {
+    if (!lock_policy_parse(conf_view(c, P_virtual_mailbox_lock), &self.lock, e)) {
         error_prefix(e, "parameter virtual_mailbox_lock: ");
         return false;
     }
-    store.lock.attempts = 1;
-    store.lock.delay = conf_time(c, P_deliver_lock_delay);
-    store.lock.stale = conf_time(c, P_stale_lock_time);
-    store.lock_attempts = (unsigned)conf_int(c, P_deliver_lock_attempts);
+    self.lock.attempts = 1;
+    self.lock.delay = conf_time(c, P_deliver_lock_delay);
+    self.lock.stale = conf_time(c, P_stale_lock_time);
+    self.lock_attempts = (unsigned)conf_int(c, P_deliver_lock_attempts);
     return true;
 }
 
@@ -53,10 +53,10 @@ static void find_checkpoint(void)
     struct delivery *d = NULL;
     struct stat st;
 
-    if (store.base.n == 0 || store.base.n >= sizeof d->checkpoint_path)
+    if (self.base.n == 0 || self.base.n >= sizeof d->checkpoint_path)
         return;
-    store.has_checkpoint = stat(store.base.p, &st) == 0;
-    store.checkpoint_device = store.has_checkpoint ? st.st_dev : 0;
+    self.has_checkpoint = stat(self.base.p, &st) == 0;
+    self.checkpoint_device = self.has_checkpoint ? st.st_dev : 0;
 }
 
 static bool prepare(struct service *s, struct error *e)
@@ -65,32 +65,32 @@ static bool prepare(struct service *s, struct error *e)
     unsigned flags = TABLE_FOLD | TABLE_NO_REGEXP_SUBST;
 
     agent_set_status_filter(P_virtual_delivery_status_filter);
-    store.conf = c;
-    store.base = view_of(conf_cstr(c, P_virtual_mailbox_base));
-    if (store.base.n > 0 && store.base.p[0] != '/') {
+    self.conf = c;
+    self.base = view_of(conf_cstr(c, P_virtual_mailbox_base));
+    if (self.base.n > 0 && self.base.p[0] != '/') {
         error_set(e, "4.3.5",
                   "do not specify relative pathname: virtual_mailbox_base = %s",
-                  store.base.p);
+                  self.base.p);
         return false;
     }
-    store.host = conf_view(c, P_myhostname);
-    store.size_limit = (uint64_t)conf_int(c, P_virtual_mailbox_limit);
-    store.minimum_uid = conf_int(c, P_virtual_minimum_uid);
-    store.strict_ownership = conf_bool(c, P_strict_mailbox_ownership);
-    store.acts_for_users = s->is_root;
+    self.host = conf_view(c, P_myhostname);
+    self.size_limit = (uint64_t)conf_int(c, P_virtual_mailbox_limit);
+    self.minimum_uid = conf_int(c, P_virtual_minimum_uid);
+    self.strict_ownership = conf_bool(c, P_strict_mailbox_ownership);
+    self.acts_for_users = s->is_root;
     if (!s->is_root)
         log_info(
             "not started by root: all mailboxes belong to uid %ld; virtual_uid_maps and "
             "virtual_gid_maps are not applied",
             (long)geteuid());
-    store.mailboxes = maps_open(c, conf_view(c, P_virtual_mailbox_maps), flags);
-    store.uids = maps_open(c, conf_view(c, P_virtual_uid_maps), flags);
-    store.gids = maps_open(c, conf_view(c, P_virtual_gid_maps), flags);
-    store.lookup =
+    self.mailboxes = maps_open(c, conf_view(c, P_virtual_mailbox_maps), flags);
+    self.uids = maps_open(c, conf_view(c, P_virtual_uid_maps), flags);
+    self.gids = maps_open(c, conf_view(c, P_virtual_gid_maps), flags);
+    self.lookup =
         (struct address_lookup){.steps = ADDRESS_FULL | ADDRESS_AT_DOMAIN,
                                 .delimiters = conf_view(c, P_recipient_delimiter)};
     find_checkpoint();
-    s->state = &store;
+    s->state = &self;
     if (s->is_root && setgroups(0, NULL) < 0) {
         error_set_errno(e, "4.3.0", "cannot give up groups");
         return false;
@@ -104,7 +104,7 @@ static void sandbox(struct service *s, struct sandbox_profile *profile)
 
     /* Mailboxes that are not below one directory, or one that is not there yet, may be
      * anywhere. */
-    writable[0] = store.has_checkpoint ? store.base.p : "/";
+    writable[0] = self.has_checkpoint ? self.base.p : "/";
     profile->readable = table_paths(s->conf);
     profile->writable = writable;
     profile->may_change_ids = s->is_root;
@@ -115,12 +115,12 @@ static void session(struct service *s, const struct service_socket *socket, int 
 {
     (void)socket;
     (void)peer;
-    agent_session(s, fd, store_deliver);
+    agent_session(s, fd, virtual_deliver);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct service_program program = {.name = "store",
+    static const struct service_program program = {.name = "virtual",
                                                    .user = SERVICE_AS_ROOT,
                                                    .has_lasting_sessions = true,
                                                    .prepare = prepare,

@@ -4,7 +4,7 @@
  * made durable by the queue manager's checkpoint.  An mbox file gets its own visit, again
  * and again while somebody else has its lock.
  */
-#include "store.h"
+#include "virtual.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -22,7 +22,7 @@
 static void set_up_maildir(struct deposit *p, const struct delivery *d,
                            const struct copy_source *content)
 {
-    const struct store *s = p->store;
+    const struct virtual *s = p->virtual;
     const struct recipient *in = &p->recipient->in;
 
     maildir_name(p->name, queue_id_view(&d->id), d->arrival, in->address, in->original,
@@ -47,20 +47,20 @@ static void set_up_mbox(struct deposit *p, struct delivery *d,
                                     .headers = str_view(&p->headers),
                                     .content = *content,
                                     .when = clock_wall(),
-                                    .size_limit = p->store->size_limit};
+                                    .size_limit = p->virtual->size_limit};
     str_done(&sender);
 }
 
 /* Find the mailbox of P's recipient and prepare the writing; result is OK when that may
  * begin.  May suspend. */
-static void set_up(struct store *s, struct delivery *d, struct deposit *p)
+static void set_up(struct virtual *s, struct delivery *d, struct deposit *p)
 {
     struct view address = p->recipient->in.address;
     struct copy_source content;
 
     p->result = PERMFAIL;
     if (delivery_has_loop(d, address, &p->error) ||
-        !store_resolve(s, d->arena, address, &p->mailbox, &p->error) ||
+        !virtual_resolve(s, d->arena, address, &p->mailbox, &p->error) ||
         !delivery_content(d, &content, &p->error))
         return;
     p->path = arena_cstr(d->arena, p->mailbox.path);
@@ -84,7 +84,7 @@ static bool is_locked_by_another(const struct error *e)
 }
 
 /* Append, trying again while it is locked.  May suspend. */
-static void write_mbox(struct store *s, struct deposit *p)
+static void write_mbox(struct virtual *s, struct deposit *p)
 {
     for (unsigned i = 0;; i++) {
         thread_run(deposit_mbox, p);
@@ -131,7 +131,7 @@ static void conclude(struct service *service, struct delivery *d, struct deposit
 }
 
 /* Write what has a mailbox.  May suspend. */
-static void write_all(struct store *s, struct deposit *all, size_t n)
+static void write_all(struct virtual *s, struct deposit *all, size_t n)
 {
     struct deposit_list list = {all, n};
     bool has_maildir = false;
@@ -145,14 +145,14 @@ static void write_all(struct store *s, struct deposit *all, size_t n)
             write_mbox(s, &all[i]);
 }
 
-void store_deliver(struct service *service, struct delivery *d)
+void virtual_deliver(struct service *service, struct delivery *d)
 {
-    struct store *s = service->state;
+    struct virtual *s = service->state;
     struct deposit *all = memory_alloc_array(d->n_recipients + 1, sizeof *all);
     bool *written = memory_alloc_array(d->n_recipients + 1, sizeof *written);
 
     for (size_t i = 0; i < d->n_recipients; i++) {
-        all[i].store = s;
+        all[i].virtual = s;
         all[i].recipient = &d->recipients[i];
         str_init(&all[i].headers, HEADERS_MAX);
         set_up(s, d, &all[i]);
