@@ -49,6 +49,14 @@ class Addon:
                     LD_LIBRARY_PATH=self.folders(LIBRARIES), PERL5LIB=self.folders(PERL),
                     PYTHONPATH=self.folders(["usr/lib/python3/dist-packages"]), **more)
 
+    def interpreter(self, name):
+        """What to put before a Perl program that trusts no environment: where its modules are."""
+        with self.path(name).open("rb") as file:
+            first = file.readline()
+        if not re.match(rb"#!/usr/bin/perl .*-T", first):
+            return []
+        return ["/usr/bin/perl", "-T", *(f"-I{f}" for f in self.folders(PERL).split(":"))]
+
 
 def wanted(packages):
     """PACKAGES and what else an installation of them would bring; None and apt's words."""
@@ -82,7 +90,8 @@ class Program:
 
     def __init__(self, addon, directory, *command, ready, **environment):
         self.addon, self.directory, self.ready = addon, pathlib.Path(directory), ready
-        self.command = [str(addon.path(command[0])), *map(str, command[1:])]
+        self.command = [*addon.interpreter(command[0]), str(addon.path(command[0])),
+                        *map(str, command[1:])]
         self.environment = addon.environment(HOME=str(directory), LC_ALL="C", **environment)
         self.output = self.directory / "output"
 
