@@ -1,9 +1,11 @@
 /* anvil - how many sessions a client has, and how often it does what
  *
  * Each SMTP session that is to be counted connects once and keeps the connection
- * (lib/access/anvil.h).  Runs as the mail owner; knows no file and no network.  anvil(8).
+ * (lib/access/anvil.h).  What logged-in users send is counted apart (users.h).  Runs as
+ * the mail owner; knows no file and no network.  anvil(8).
  */
 #include "counts.h"
+#include "users.h"
 
 #include "base/log.h"
 #include "run/fiber.h"
@@ -11,6 +13,7 @@
 
 static struct anvil {
     struct counts counts;
+    struct users users;
     int64_t status_time;
 } anvil;
 
@@ -27,6 +30,7 @@ static void sweep_fiber(void *arg)
     for (;;) {
         (void)fiber_sleep(CLOCK_SECOND);
         counts_sweep(&anvil.counts, clock_mono());
+        users_sweep(&anvil.users, clock_mono());
         if (clock_mono() < status_due)
             continue;
         counts_log(&anvil.counts);
@@ -38,6 +42,7 @@ static bool start(struct service *s, struct error *e)
 {
     (void)e;
     counts_init(&anvil.counts, 0);
+    users_init(&anvil.users, USERS_MAX);
     read_settings(s->conf);
     fiber_spawn("sweep", sweep_fiber, NULL);
     return true;
@@ -50,6 +55,22 @@ static bool send_counts(struct ipc *c, struct arena *a, const struct anvil_count
     ipc_put_u64(m, IPC_ATTR_COUNT, counts->count);
     ipc_put_u64(m, IPC_ATTR_RATE, counts->rate);
     return ipc_send(c, m, clock_in(10 * CLOCK_SECOND), e);
+}
+
+/* A message or a recipient of a user. */
+static bool count_user(struct ipc *c, struct arena *a, const struct ipc_message *m,
+                       struct error *e)
+{
+    struct anvil_user_counts counts;
+    const struct anvil_user_limits limits = {.hour = ipc_get_u64(m, IPC_ATTR_HOUR, 0),
+                                             .day = ipc_get_u64(m, IPC_ATTR_DAY, 0)};
+    users_event(&anvil.users, ipc_get_view(m, IPC_ATTR_USER),
+                (enum anvil_user_event)ipc_get_u64(m, IPC_ATTR_USER_EVENT, 0), &limits,
+                clock_mono(), &counts);
+    struct ipc_message *answer = ipc_message_new(a, IPC_ANVIL_USER_IS);
+    ipc_put_u64(answer, IPC_ATTR_HOUR, counts.hour);
+    ipc_put_u64(answer, IPC_ATTR_DAY, counts.day);
+    return ipc_send(c, answer, clock_in(10 * CLOCK_SECOND), e);
 }
 
 /* One request; *CLIENT is who the connection stands for.  False: it ends. */
@@ -73,6 +94,8 @@ static bool take(struct ipc *c, struct arena *a, const struct ipc_message *m,
                      &counts);
         return send_counts(c, a, &counts, e);
     }
+    if (type == IPC_ANVIL_USER)
+        return count_user(c, a, m, e);
     log_warning("unexpected message %s", ipc_type_name(type));
     return false;
 }

@@ -54,7 +54,9 @@ void limits_end(struct session *s)
 {
     if (s->anvil)
         ipc_close(s->anvil);
-    s->anvil = NULL;
+    if (s->user_anvil)
+        ipc_close(s->user_anvil);
+    s->anvil = s->user_anvil = NULL;
 }
 
 bool limits_allow(struct session *s, enum anvil_event event)

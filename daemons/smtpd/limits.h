@@ -15,4 +15,13 @@ void limits_end(struct session *s);
  */
 bool limits_allow(struct session *s, enum anvil_event event);
 
+/* user_limits.c: count a message or a recipient of the user who logged in; false: that is
+ * over a limit, the reply was sent.  May suspend. */
+bool limits_allow_user(struct session *s, enum anvil_user_event event);
+/* A value of smtpd_user_limit_exceptions: "none", or "message_hourly=100
+ * recipient_daily=0 ..." in place of what *LIMITS has for EVENT; false: it is not of that
+ * form, and *LIMITS is as before. */
+bool user_limits_parse(struct view text, enum anvil_user_event event,
+                       struct anvil_user_limits *limits);
+
 #endif

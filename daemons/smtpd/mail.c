@@ -236,7 +236,7 @@ bool verb_mail(struct session *s, const struct command *c)
         s->facts.has_sender = true;
     }
     if (!good || !size_is_acceptable(s, m.size) || !sender_is_acceptable(s, t->arena) ||
-        !milter_mail(s, path, rest)) {
+        !limits_allow_user(s, ANVIL_USER_MESSAGE) || !milter_mail(s, path, rest)) {
         transaction_end(s);
         return false;
     }

@@ -55,6 +55,7 @@ struct smtpd {
     struct match_list *auth_exceptions;        /* smtpd_sasl_exceptions_networks */
     const char *service_name;                  /* in master.cf */
     struct match_list *limit_exceptions;       /* smtpd_client_event_limit_exceptions */
+    struct maps *user_limit_exceptions;        /* smtpd_user_limit_exceptions */
     struct match_list *xclient_hosts, *xforward_hosts;
     struct maps *reject_filters;
     bool standalone;         /* sendmail -bs: no network, no policy */
@@ -102,6 +103,7 @@ struct session {
     struct milter_list *own_milters; /* from smtpd_milter_maps */
     struct view milter_refusal;      /* of the recipient that milters are told of */
     struct ipc *anvil;               /* the session is counted; NULL: it is not */
+    struct ipc *user_anvil;          /* counts the user only; NULL: not yet needed */
     bool may_xclient, may_xforward;
     char instance[64];               /* facts.instance's bytes */
     struct str helo;                 /* facts.helo_name's bytes */

@@ -98,6 +98,8 @@ struct smtpd *smtpd_new(const struct conf *c, bool standalone, struct error *e)
     d->ehlo_discard_by_address =
         maps_open(c, conf_view(c, P_smtpd_discard_ehlo_keyword_address_maps), TABLE_FOLD);
     d->reject_filters = maps_open(c, conf_view(c, P_smtpd_reject_filter_maps), 0);
+    d->user_limit_exceptions =
+        maps_open(c, conf_view(c, P_smtpd_user_limit_exceptions), TABLE_FOLD);
     d->reject_footers = maps_open(c, conf_view(c, P_smtpd_reject_footer_maps), 0);
     smtpd_tls_setup(d);
     if (read_settings(d, e) && smtpd_auth_setup(d, e) &&
@@ -136,6 +138,7 @@ void smtpd_free(struct smtpd *d)
         rewrite_free(d->rewrite);
     milter_list_free(d->milters);
     maps_close(d->milter_maps);
+    maps_close(d->user_limit_exceptions);
     maps_close(d->reject_footers);
     maps_close(d->reject_filters);
     maps_close(d->ehlo_discard_by_address);

@@ -8,31 +8,45 @@
 /* A limiter that does not answer holds up nobody for long. */
 #define PATIENCE (10 * CLOCK_SECOND)
 
+/* The answer, of type WANTED, in A; NULL (logged): none. */
+static struct ipc_message *answer_to(struct ipc *session,
+                                     const struct ipc_message *question,
+                                     enum ipc_type wanted, struct arena *a)
+{
+    struct error e = ERROR_INIT;
+    struct ipc_message *m = ipc_ask(session, question, wanted, a, clock_in(PATIENCE), &e);
+    if (m == NULL)
+        log_warning("anvil service: %s", e.text);
+    return m;
+}
+
 static bool ask(struct ipc *session, const struct ipc_message *question, struct arena *a,
                 struct anvil_counts *out)
 {
-    struct error e = ERROR_INIT;
-    struct ipc_message *m =
-        ipc_ask(session, question, IPC_ANVIL_IS, a, clock_in(PATIENCE), &e);
-    if (m == NULL) {
-        log_warning("anvil service: %s", e.text);
+    struct ipc_message *m = answer_to(session, question, IPC_ANVIL_IS, a);
+    if (m == NULL)
         return false;
-    }
     *out = (struct anvil_counts){.count = ipc_get_u64(m, IPC_ATTR_COUNT, 0),
                                  .rate = ipc_get_u64(m, IPC_ATTR_RATE, 0)};
     return true;
 }
 
-struct ipc *anvil_connect(const struct conf *c, struct view service, struct view client,
-                          struct anvil_counts *out)
+struct ipc *anvil_dial(const struct conf *c)
 {
     struct error e = ERROR_INIT;
     struct ipc *session = ipc_dial(conf_queue_directory(c), ENDPOINT_PRIVATE,
                                    VIEW("anvil"), "smtpd", clock_in(PATIENCE), &e);
-    if (session == NULL) {
+    if (session == NULL)
         log_warning("connect to anvil service: %s", e.text);
+    return session;
+}
+
+struct ipc *anvil_connect(const struct conf *c, struct view service, struct view client,
+                          struct anvil_counts *out)
+{
+    struct ipc *session = anvil_dial(c);
+    if (session == NULL)
         return NULL;
-    }
     struct arena *a = arena_new();
     struct ipc_message *m = ipc_message_new(a, IPC_ANVIL_CONNECT);
     ipc_put_view(m, IPC_ATTR_SERVICE, service);
@@ -53,6 +67,24 @@ bool anvil_count(struct ipc *session, enum anvil_event event, struct anvil_count
     bool good = ask(session, m, a, out);
     arena_free(a);
     return good;
+}
+
+bool anvil_count_user(struct ipc *session, struct view user, enum anvil_user_event event,
+                      const struct anvil_user_limits *limits,
+                      struct anvil_user_counts *out)
+{
+    struct arena *a = arena_new();
+    struct ipc_message *m = ipc_message_new(a, IPC_ANVIL_USER);
+    ipc_put_view(m, IPC_ATTR_USER, view_sub(user, 0, 255));
+    ipc_put_u64(m, IPC_ATTR_USER_EVENT, event);
+    ipc_put_u64(m, IPC_ATTR_HOUR, limits->hour);
+    ipc_put_u64(m, IPC_ATTR_DAY, limits->day);
+    m = answer_to(session, m, IPC_ANVIL_USER_IS, a);
+    if (m)
+        *out = (struct anvil_user_counts){.hour = ipc_get_u64(m, IPC_ATTR_HOUR, 0),
+                                          .day = ipc_get_u64(m, IPC_ATTR_DAY, 0)};
+    arena_free(a);
+    return m != NULL;
 }
 
 /* Clear all but the first BITS of the N bytes at P. */

@@ -31,6 +31,24 @@ struct ipc *anvil_connect(const struct conf *c, struct view service, struct view
 /* Count EVENT; false when it cannot be counted (logged).  May suspend. */
 bool anvil_count(struct ipc *session, enum anvil_event event, struct anvil_counts *out);
 
+/* What a logged-in user does, counted by login name in the last hour and the last day. */
+enum anvil_user_event { ANVIL_USER_MESSAGE, ANVIL_USER_RECIPIENT, ANVIL_USER_EVENTS };
+struct anvil_user_limits {
+    uint64_t hour, day; /* most events; 0: no limit */
+};
+struct anvil_user_counts {
+    uint64_t hour, day; /* with this event; over a limit: it was not counted */
+};
+/* A connection for anvil_count_user() that registers no session of a client; NULL
+ * (logged) when there is no anvil program.  May suspend. */
+struct ipc *anvil_dial(const struct conf *c);
+/* Count EVENT of USER, a login name of which 255 bytes matter, unless it is over LIMITS;
+ * false when it cannot be counted (logged).  SESSION comes from either call above.  May
+ * suspend. */
+bool anvil_count_user(struct ipc *session, struct view user, enum anvil_user_event event,
+                      const struct anvil_user_limits *limits,
+                      struct anvil_user_counts *out);
+
 /* What makes one client: ADDRESS, or its network of IPV4_BITS or IPV6_BITS as
  * "192.0.2.0/24". */
 struct view anvil_client(struct arena *a, struct view address, unsigned ipv4_bits,
