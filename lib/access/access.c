@@ -58,6 +58,15 @@ static bool parents_match(const struct conf *c)
     return false;
 }
 
+struct view access_relay_list(const struct conf *c)
+{
+    struct view relay = conf_view(c, P_smtpd_relay_restrictions);
+    bool is_older = relay.n == 0 && !conf_is_set(c, P_smtpd_relay_restrictions) &&
+                    !conf_is_set(c, P_smtpd_recipient_restrictions);
+
+    return is_older ? VIEW("permit_mynetworks, reject_unauth_destination") : relay;
+}
+
 struct access *access_new(const struct conf *c, struct rewrite *r,
                           struct recipients *recipients, struct error *e)
 {
@@ -75,8 +84,9 @@ struct access *access_new(const struct conf *c, struct rewrite *r,
     a->policies = policy_set_new();
     a->parents_match_subdomains = parents_match(c);
     for (int i = 0; i < ACCESS_STAGES; i++) {
-        if (!restriction_list_compile(a, view_of(stage_names[i]),
-                                      conf_view(c, stage_parameters[i]), 0, &a->stages[i],
+        struct view text =
+            i == ACCESS_RELAY ? access_relay_list(c) : conf_view(c, stage_parameters[i]);
+        if (!restriction_list_compile(a, view_of(stage_names[i]), text, 0, &a->stages[i],
                                       e)) {
             access_free(a);
             return NULL;

@@ -91,6 +91,11 @@ struct access_outcome {
 
 struct access; /* the compiled lists of one configuration */
 
+/* What smtpd_relay_restrictions says.  A main.cf of before Postfix 2.10 has no such list:
+ * where none is set and the compatibility level gives none, the list of that time rules
+ * (docs/decisions/0014-older-configurations.md). */
+struct view access_relay_list(const struct conf *c);
+
 /* Compile all stages.  NULL with *E (parameter named) for an unknown restriction, a
  * missing argument, or when relay control is absent ("specify at least one working
  * instance of ..."). */

@@ -25,6 +25,15 @@ static void test_relay_control(void **state)
     assert_false(ask(DEFAULTS, OUTSIDE, "a@b", "chris@maison.mrs").refused);
 }
 
+/* A main.cf of before the relay list: strangers are stopped, known networks relay. */
+static void test_older_configuration(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("", OUTSIDE, "a@b", "x@outside.example").code, 554);
+    assert_false(ask("", "127.0.0.1", "a@b", "x@outside.example").refused);
+    assert_false(ask("", OUTSIDE, "a@b", "chris@maison.mrs").refused);
+}
+
 static void test_relay_probes(void **state)
 {
     (void)state;
@@ -424,6 +433,8 @@ static void test_errors_at_start(void **state)
          "argument"},
         {"smtpd_relay_restrictions = permit\nsmtpd_recipient_restrictions =\n",
          "specify at least one working instance of"},
+        {"smtpd_recipient_restrictions = permit\ncompatibility_level = 0\n",
+         "specify at least one working instance of"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct conf *c = load_settings(bad[i].settings);
@@ -450,6 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relay_control),
+        cmocka_unit_test(test_older_configuration),
         cmocka_unit_test(test_relay_probes),
         cmocka_unit_test(test_unknown_recipient),
         cmocka_unit_test(test_course_access_table),

@@ -3,6 +3,7 @@
  * The relay and recipient lists are read as for a client from nowhere who names a foreign
  * destination; networks that are trusted must be the site's own.
  */
+#include "access/access.h"
 #include "check/check_private.h"
 #include "check/restriction_words.h"
 #include "net/address.h"
@@ -125,7 +126,7 @@ static void tell_open(struct check *k, const struct check_scene *scene,
 static void check_lists(struct check *k, const struct check_scene *scene)
 {
     const struct conf *c = scene->conf;
-    struct view relay = conf_view(c, P_smtpd_relay_restrictions);
+    struct view relay = access_relay_list(c);
     struct view recipient = conf_view(c, P_smtpd_recipient_restrictions);
 
     if (!has_control(k, c, relay, 0) && !has_control(k, c, recipient, 0)) {
@@ -134,13 +135,14 @@ static void check_lists(struct check *k, const struct check_scene *scene)
         check_found(k, CHECK_ERROR, path, line,
                     "open relay: neither smtpd_relay_restrictions nor "
                     "smtpd_recipient_restrictions stops strangers, and smtpd does not "
-                    "start like that; %s",
-                    conf_is_set(c, P_smtpd_relay_restrictions)
-                        ? "put reject_unauth_destination into one"
-                        : "say compatibility_level = 3.6, or put "
-                          "reject_unauth_destination into one");
+                    "start like that; put reject_unauth_destination into one");
         return;
     }
+    if (!view_eq(relay, conf_view(c, P_smtpd_relay_restrictions)))
+        check_found(k, CHECK_NOTE, k->main_path, 0,
+                    "without compatibility_level and without restrictions %.*s rule, as "
+                    "before Postfix 2.10; say compatibility_level = 3.6",
+                    VIEW_FMT(relay));
     enum outcome first = walk(k, c, relay, 0);
     if (first != STOPPED && walk(k, c, recipient, 0) != STOPPED)
         tell_open(k, scene, first);

@@ -84,10 +84,17 @@ class World(Instance):
         settings.update(self.net.parameters(inet_protocols="ipv4", inet_interfaces="loopback-only"))
         return settings
 
+    def mended(self, text):
+        """TEXT with white space in front of the lines that lost it in print, as `diligence check` advises."""
+        lines = text.splitlines(keepends=True)
+        for number in self.expect.get("indented", []):
+            lines[number - 1] = "    " + lines[number - 1]
+        return "".join(lines)
+
     def write_main(self):
         lines = []
         forced = self.forced()
-        text = self.translate((HERE / self.name / "main.cf").read_text())
+        text = self.translate(self.mended((HERE / self.name / "main.cf").read_text()))
         if "\nmail_spool_directory" not in text:  # no test writes into the machine's own
             forced["mail_spool_directory"] = self.spool
         for line in re.split(r"\n(?=\S)", text):
