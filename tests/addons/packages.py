@@ -25,7 +25,7 @@ USER = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid()
 # Never wanted: mail servers, what speaks to the Internet by itself, what a browser shows.
 UNWANTED = re.compile(r"postfix$|exim4|sendmail|clamav-freshclam|ca-certificates|fonts-|libjs-|"
                       r"logrotate|adduser|ucf$|debconf|systemd|rsyslog|dns-root-data|pax$|cpio$")
-LIBRARIES = ("usr/lib/*-linux-gnu", "lib/*-linux-gnu", "usr/lib")
+LIBRARIES = ("usr/lib/*-linux-gnu", "lib/*-linux-gnu", "usr/lib", "usr/lib/rspamd")
 PERL = ("usr/share/perl5", "usr/share/perl/5.*", "usr/lib/*-linux-gnu/perl5/5.*",
         "usr/lib/*-linux-gnu/perl/5.*")
 
@@ -104,7 +104,7 @@ class Program:
         try:
             wait_until(self.serves, f"{self.command[0]} to serve", 60)
         except AssertionError as failure:
-            self.__exit__()
+            self.stop()
             raise AssertionError(f"{failure}\n{self.log()[-3000:]}") from None
         return self
 
@@ -116,6 +116,10 @@ class Program:
         return self.output.read_text(errors="replace")
 
     def __exit__(self, *exception):
+        self.stop()
+
+    def stop(self):
+        """Ends the program, where it has not ended."""
         self.process.terminate()
         try:
             self.process.wait(0.5)  # libmilter takes its time
