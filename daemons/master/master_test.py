@@ -18,7 +18,7 @@ import unittest
 
 MASTER, ECHO = sys.argv[1:3]
 PATIENCE = 15
-PROGRAMS = ("virtual", "smtpd", "smtp", "qmgr", "pickup", "local", "pipe", "error", "discard", "bounce")
+PROGRAMS = ("auth", "virtual", "smtpd", "smtp", "qmgr", "pickup", "local", "pipe", "error", "discard", "bounce")
 STOCK = """\
 {smtp}    inet  n       -       y       -       -       smtpd
 pickup    unix  n       -       y       60      1       pickup
@@ -233,6 +233,21 @@ class MasterTest(unittest.TestCase):
         late.settimeout(PATIENCE)
         self.assertIn(b"hello from", late.recv(100))
         late.close()
+
+    def servers(self):
+        """The SMTP servers that the first client makes master start."""
+        self.talk().close()
+        return [line for line in self.command_lines() if line[:1] == ["smtpd"]]
+
+    def test_processes_per_service(self):
+        self.start(processes_per_service="3")
+        self.assertEqual(len(self.servers()), 3)
+
+    def test_one_process_by_a_setting_of_the_service(self):
+        self.services = STOCK.replace("smtpd\n", "smtpd\n  -o processes_per_service=1\n", 1)
+        self.start(processes_per_service="3")
+        self.assertEqual(len(self.servers()), 1)
+        self.assertEqual(len({self.talk().pid for _ in range(5)}), 1)
 
     def test_retirement_after_max_use_loses_no_connection(self):
         self.start(max_use="3")

@@ -169,14 +169,14 @@ static void set_own_limits(const struct conf *c, const struct master_service *li
     struct error e = ERROR_INIT;
     struct conf *own;
 
-    if (line->n_overrides > 0 && conf_load_text(conf_directory(c), conf_source(c),
-                                                line->overrides, line->n_overrides, &own,
-                                                &e)) {
+    if (line->n_overrides > 0 &&
+        conf_load_text(conf_directory(c), conf_source(c), line->overrides,
+                       line->n_overrides, &own, &e)) {
         set_limits(own, line, u);
         conf_free(own);
         return;
     }
-    if (e.text[0] != '\0') /* the program itself will not start with them */
+    if (error_is_set(&e)) /* the program itself will not start with them */
         log_warning("service %.*s in master.cf: %s", VIEW_FMT(line->name),
                     error_cstr(&e));
     set_limits(c, line, u);

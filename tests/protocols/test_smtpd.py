@@ -1,15 +1,12 @@
 """The SMTP server as its clients see it (group B of the rows, S203, S205)."""
 
-import os
 import re
 import resource
-import signal
 import socket
 import time
 
 import pytest
 
-from crash.ledger import children
 from harness.instance import Dialogue, wait_until
 
 HELLO = "EHLO client.example.com"
@@ -266,35 +263,29 @@ def test_reload_drops_no_session(server):
             assert talk.reply()[:3] == code
 
 
-def only_one(instance, program):
-    """Let one process of PROGRAM do all the work; the others stand still until the returned call."""
-    others = wait_until(lambda: children(instance).get(program), f"{program} to start")[1:]
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
-    return lambda: [os.kill(pid, signal.SIGCONT) for pid in others]
-
-
 def test_many_idle_sessions(server):
-    """10,000 idle sessions in one process, or one a core, still leave room for work; bench/smtp.py measures their memory."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(10000, hard - 200)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    server.set(sessions_per_process=count + 100, smtpd_client_connection_count_limit="0")
+    """10,000 idle sessions in one process leave room for work; bench/smtp.py measures their memory."""
+    count, before = 10000, resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(before[1], count + 1000)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except ValueError:  # only root may raise it
+        pytest.skip(f"only {before[1]} files may be open here")
+    server.set(processes_per_service="1", sessions_per_process=count + 100,
+               smtpd_client_connection_count_limit="0")
     idle = []
     try:
         with server:
-            go_on = only_one(server, "smtpd")
             for _ in range(count):
                 s = socket.create_connection((server.address, server.port), timeout=30)
                 idle.append(s)
-            for s in idle[:: max(1, count // 50)]:
+            for s in idle:
                 s.settimeout(30)
                 assert s.recv(3) == b"220"
             assert server.send("a@b.example", "chris@maison.mrs")
-            go_on()
             pids = re.findall(r"smtpd\[(\d+)\]: connect from", server.log())
-            assert len(pids) > count and len(set(pids)) <= os.cpu_count()
+            assert len(pids) > count and len(set(pids)) == 1
     finally:
         for s in idle:
             s.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[0], most))
