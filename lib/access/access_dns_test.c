@@ -64,6 +64,9 @@ static void unknown_sender_domain(void **state)
     assert_string_equal(from_sender(settings, "a@nomail.example"),
                         "550 5.7.27 <a@nomail.example>: Sender address rejected: Domain "
                         "nomail.example does not accept mail (nullMX)");
+    const char *older = DEFAULTS "smtpd_sender_restrictions = reject_unknown_address\n";
+    assert_int_equal(strncmp(from_sender(older, "a@unknown.example"), "450 4.1.8 ", 10),
+                     0);
 }
 
 static void unknown_recipient_domain(void **state)

@@ -67,6 +67,7 @@ const struct restriction_type restriction_types[] = {
     {"reject_non_fqdn_sender", ARGUMENT_NONE, ask_reject_non_fqdn_sender},
     {"reject_non_fqdn_recipient", ARGUMENT_NONE, ask_reject_non_fqdn_recipient},
     {"reject_unknown_sender_domain", ARGUMENT_NONE, ask_reject_unknown_sender},
+    {"reject_unknown_address", ARGUMENT_NONE, ask_reject_unknown_sender},
     {"reject_unknown_recipient_domain", ARGUMENT_NONE, ask_reject_unknown_recipient},
     {"reject_unlisted_sender", ARGUMENT_NONE, ask_reject_unlisted_sender},
     {"reject_unlisted_recipient", ARGUMENT_NONE, ask_reject_unlisted_recipient},
