@@ -72,6 +72,9 @@ size_t stream_pending(struct stream *s);
 bool stream_has_input(struct stream *s);
 /* Look at pending bytes without taking them. */
 struct view stream_peek(struct stream *s);
+/* Put V in front of what is read next: what another process had read already.  Before
+ * the first read call; at most 64 KiB; not on memory. */
+void stream_give_input(struct stream *s, struct view v);
 /* Throw away pending input (STARTTLS). */
 void stream_drop_input(struct stream *s);
 

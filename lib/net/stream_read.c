@@ -258,6 +258,16 @@ struct view stream_peek(struct stream *s)
     return (struct view){s->in.p + s->in.start, stream_bytes_left(&s->in)};
 }
 
+void stream_give_input(struct stream *s, struct view v)
+{
+    assert(s->fd >= 0 && stream_bytes_left(&s->in) == 0 && v.n <= STREAM_BUFFER);
+    if (v.n == 0)
+        return;
+    stream_buffer_take(&s->in);
+    memcpy(s->in.p, v.p, v.n);
+    s->in.end = v.n;
+}
+
 void stream_drop_input(struct stream *s)
 {
     s->in.start = s->in.end;

@@ -619,10 +619,35 @@ static void test_layer(void **state)
 
 #define NET(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* What another process had read comes first, then the socket's own bytes. */
+static void given_input_fiber(void *arg)
+{
+    int *fds = arg;
+    struct stream *s = stream_open_fd(fds[0]);
+
+    stream_give_input(s, VIEW("a1 NOOP\r\na2 LOG"));
+    assert_int_equal(write(fds[1], "OUT\r\n", 5), 5);
+    expect_line(s, 100, STREAM_OK, 2, VIEW("a1 NOOP"));
+    expect_line(s, 100, STREAM_OK, 2, VIEW("a2 LOGOUT"));
+    stream_close(s);
+}
+
+static void test_given_input(void **state)
+{
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    fiber_spawn("given", given_input_fiber, fds);
+    loop_run();
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        NET(test_given_input),
         cmocka_unit_test(test_limit_edges),
         cmocka_unit_test(test_mixed_reads),
         cmocka_unit_test(test_memory_output),
