@@ -34,4 +34,4 @@ def example(section, **instead):
 def parameters(text):
     """The settings of a main.cf."""
     whole = re.sub(r"\n[ \t]+", " ", re.sub(r"(?m)\s*#.*$", "", text))
-    return dict(re.findall(r"(?m)^(\w+)\s*=\s*(.*)$", whole))
+    return dict(re.findall(r"(?m)^([\w-]+)\s*=\s*(.*)$", whole))
