@@ -117,13 +117,13 @@ static void show_text(struct explanation *x, const struct told *t)
         str_add_char(&x->out, '\n');
         return;
     }
-    str_addf(&x->out, "      %s %.*s", trail_kind_name(t->kind), VIEW_FMT(t->where));
-    if (t->line)
-        str_addf(&x->out, ":%u", t->line);
-    str_add_cstr(&x->out, ": ");
-    add_clean(&x->out, t->asked);
-    str_add_cstr(&x->out, " -> ");
-    add_clean(&x->out, t->answer.n ? t->answer : VIEW("nothing"));
+    str_add_cstr(&x->out, "      ");
+    trail_describe(&(struct trail_step){.kind = t->kind,
+                                        .where = t->where,
+                                        .asked = t->asked,
+                                        .answer = t->answer,
+                                        .line = t->line},
+                   &x->out);
     str_add_char(&x->out, '\n');
 }
 
@@ -179,12 +179,8 @@ static void show_restriction(struct explanation *x, const struct trail_step *s)
             add_pair(x, "reply", s->reply, true);
         add_pair(x, "verdict", s->answer, false);
     } else {
-        str_addf(&x->out, "  %.*s: %.*s: %.*s", VIEW_FMT(s->where), VIEW_FMT(s->asked),
-                 VIEW_FMT(s->answer));
-        if (s->reply.n) {
-            str_add_cstr(&x->out, ": ");
-            add_clean(&x->out, s->reply);
-        }
+        str_add_cstr(&x->out, "  ");
+        trail_describe(s, &x->out);
         str_add_char(&x->out, '\n');
     }
     show_consulted(x);

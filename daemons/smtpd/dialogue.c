@@ -131,6 +131,7 @@ static void run(void *arg)
     client_identify(&s, d->client ? &peer : NULL);
     smtpd_judge_client(&s);
     session_run(&s);
+    session_trail_end();
     assert(!s.transaction && !s.transcript && !s.helo.p);
     stream_close(s.stream);
     arena_free(s.arena);

@@ -69,8 +69,10 @@ static void serve(struct service *service, const struct service_socket *socket, 
     s.arena = arena_new();
     s.stream = stream_open_fd(fd);
     struct net_address client = *peer;
+    session_trail_begin(&s);
     struct screen *screen = s.server->screen;
     if (screen && !screen_admits(screen, &s, &client)) {
+        session_trail_end();
         stream_close(s.stream);
         arena_free(s.arena);
         return;
@@ -80,6 +82,7 @@ static void serve(struct service *service, const struct service_socket *socket, 
         smtpd_judge_client(&s);
         session_run(&s);
     }
+    session_trail_end();
     if (screen)
         screen_leave(screen);
     stream_close(s.stream);

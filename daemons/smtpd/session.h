@@ -11,6 +11,7 @@
 #include "cleanup/cleanup.h"
 #include "dsn/notice.h"
 #include "net/stream.h"
+#include "run/trail.h"
 #include "service/service.h"
 #include "smtp/command.h"
 #include "smtp/dot.h"
@@ -105,6 +106,8 @@ struct session {
     struct ipc *anvil;               /* the session is counted; NULL: it is not */
     struct ipc *user_anvil;          /* counts the user only; NULL: not yet needed */
     bool may_xclient, may_xforward;
+    char id[48];                     /* in the log at debug level, also without mail */
+    struct trail trail;              /* of what is consulted, at debug level */
     char instance[64];               /* facts.instance's bytes */
     struct str helo;                 /* facts.helo_name's bytes */
     struct transaction *transaction; /* NULL outside one */
@@ -166,6 +169,11 @@ void reply_refusal(struct session *s, const struct access_outcome *outcome);
 
 /* A line of the dialogue, for debug_peer_list or -v. */
 void session_debug(const struct session *s, const char *arrow, struct view text);
+
+/* trail.c: from here on the log at debug level tells what is consulted for S, if anybody
+ * wants that: -v, or debug_peer_list (then S->debug is set). */
+void session_trail_begin(struct session *s);
+void session_trail_end(void);
 
 /* request.c: smtpd_per_request_deadline.  A new request begins, or a new part of one; N
  * bytes of it came. */

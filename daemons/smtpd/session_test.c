@@ -600,6 +600,10 @@ static void test_debug_peer(void **state)
     assert_logged("< unknown[192.0.2.7]: MAIL FROM:<a@b.c>\n");
     assert_logged("> unknown[192.0.2.7]: 250 2.1.5 Ok\n");
     assert_logged("smtpd_relay_restrictions: restriction permit_mynetworks\n");
+    assert_logged(": client=unknown[192.0.2.7]\n");
+    assert_logged(
+        ": NOQUEUE: RCPT: smtpd_relay_restrictions: permit_mynetworks: dunno\n");
+    assert_logged(": NOQUEUE: RCPT: list mynetworks: 192.0.2.7 -> ");
     say((struct dialogue){.settings = "debug_peer_list = 192.0.2.7\n",
                           .client = "192.0.2.8"},
         "EHLO x\n");

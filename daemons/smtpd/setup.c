@@ -168,4 +168,5 @@ void smtpd_judge_client(struct session *s)
     if (is_listed(s, d->debug_peers))
         s->debug = (unsigned)conf_int(d->conf, P_debug_peer_level);
     s->facts.debug = s->debug > 1;
+    session_trail_begin(s);
 }

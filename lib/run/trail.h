@@ -7,7 +7,7 @@
 #ifndef RUN_TRAIL_H
 #define RUN_TRAIL_H
 
-#include "base/view.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 
@@ -40,6 +40,10 @@ void trail_set(const struct trail *trail);
 /* Does anybody listen?  To spare the work of making texts. */
 bool trail_is_set(void);
 void trail_tell(const struct trail_step *step);
+/* STEP in words, behind what OUT has: "table hash:/etc/x:3: key -> answer", or
+ * "smtpd_relay_restrictions: reject_unauth_destination: reject: 554 5.7.1 ...".  Control
+ * bytes become '?'. */
+void trail_describe(const struct trail_step *step, struct str *out);
 /* "restriction", "list", "table", "dns", "policy". */
 const char *trail_kind_name(enum trail_kind kind);
 

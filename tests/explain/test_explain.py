@@ -1,9 +1,11 @@
 """diligence explain: the server's own verdict, with its reasons (S158, S213)."""
 
 import json
+import re
 
 import pytest
 
+from harness.instance import Dialogue
 from testnet.dnsserver import DnsServer
 
 SETTINGS = {
@@ -111,3 +113,99 @@ def test_pattern_that_misses(site):
     assert status == 1 and report["reply"] == "550 5.7.1 message content rejected"
     hits = [c for s in steps(report) for c in s["consulted"] if c["answer"] == "REJECT"]
     assert hits[0]["line"] == 1
+
+
+VERDICT = re.compile("[a-z_]+: .*: (dunno|permit|reject)(: |$)")
+
+
+def in_words(step):
+    """The lines of the log that a step of the report stands for, without places in files."""
+    for c in step["consulted"]:
+        if c["kind"] != "log":
+            yield f"{c['kind']} {c['where']}: {c['asked']} -> {c['answer'] or 'nothing'}"
+    if "restriction" in step:
+        reply = f": {step['reply']}" if "reply" in step else ""
+        yield f"{step['list']}: {step['restriction']}: {step['verdict']}{reply}"
+
+
+def trail(site, place):
+    """What the live sessions told since PLACE in the log: {session: [(queue ID, stage, text)]}."""
+    found = {}
+    for line in site.log()[place:].splitlines():
+        m = re.search(r"smtpd\[\d+\]: session=(\S+): (\S+): (\S+): (.*)", line)
+        if m:
+            found.setdefault(m[1], []).append((m[2], m[3], re.sub(r"^(\S+ [^ ]+?):\d+: ", r"\1: ", m[4])))
+    return found
+
+
+def first_refusal(site, sender, recipient):
+    """Send a message, until the server says no; None: it did not."""
+    with Dialogue(site.address, site.port) as talk:
+        talk.reply()
+        refusal = None
+        for line in ("EHLO client", f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA",
+                     "Subject: x\r\n\r\nx\r\n."):
+            talk.say(line)
+            reply = talk.reply()
+            if reply[0] in "45":
+                refusal = reply
+                break
+        talk.say("QUIT")
+        talk.reply()
+        return refusal
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"smtpd_delay_reject": "no", "smtpd_client_restrictions": "check_client_access static:dunno",
+         "smtpd_helo_restrictions": "reject_invalid_helo_hostname"},
+    {"smtpd_data_restrictions": "reject_multi_recipient_bounce, check_sender_access static:dunno",
+     "smtpd_sender_restrictions": "ours", "smtpd_restriction_classes": "ours",
+     "ours": "check_sender_access texthash:{senders}, reject_unlisted_sender"}])
+def test_live_trail_is_the_same(site, settings):
+    """S213 S116: a live decision leaves in the log, under its session's ID, the steps of explain."""
+    senders = site.config / "senders"
+    site.set(debug_peer_list="127.0.0.1", debug_peer_level="1",
+             **{k: v.replace("{senders}", str(senders)) for k, v in settings.items()})
+    with site:
+        site.wait_log("disconnect from .* commands=0/0")  # of whoever waited for the start
+        for number, (sender, recipient, _) in enumerate(CASES):
+            place = len(site.log())
+            refusal = first_refusal(site, sender, recipient)
+            site.wait_log("disconnect from .* quit=1", count=number + 1)
+            told = trail(site, place)
+            assert len(told) == 1, "one session, one ID"
+            live = [text for _, stage, text in list(told.values())[0]
+                    if stage in ("CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "END-OF-MESSAGE")]
+            report, _ = explain(site, sender, recipient)
+            assert report["accepted"] == (refusal is None)
+            if refusal:
+                assert report["reply"] == refusal
+            stages = ("CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "END-OF-MESSAGE")
+            asked = [line for stage in report["stages"] if stage["stage"] in stages
+                     for step in stage["steps"] for line in in_words(step)]
+            verdicts = [line for line in asked if VERDICT.match(line)]
+            assert verdicts and verdicts == [line for line in live if VERDICT.match(line)]
+            assert set(asked) <= set(live), set(asked) - set(live)
+            if not refusal:
+                assert any(queue_id != "NOQUEUE" for queue_id, _, _ in list(told.values())[0])
+
+
+def test_quiet_by_default(site):
+    """No trail in the log for peers that nobody asked about; smtpd -v shows it for all."""
+    site.set(debug_peer_list="127.0.0.77")
+    with site:
+        site.dialogue("EHLO client", "MAIL FROM:<a@good.example>", "RCPT TO:<x@far.example>", "QUIT")
+        site.wait_log("disconnect from")
+        assert "session=" not in site.log()
+    master = site.config / "master.cf"
+    master.write_text(re.sub(r"( smtpd)$", r"\1 -v", master.read_text(), flags=re.M))
+    place = len(site.log())
+    site.run("diligence", "start", config_first=True)
+    try:
+        site.wait_log("daemon started", count=2)
+        site.dialogue("EHLO client", "MAIL FROM:<a@good.example>", "RCPT TO:<x@far.example>", "QUIT")
+        site.wait_log(r"session=\S+: NOQUEUE: RCPT: smtpd_relay_restrictions: "
+                      r"reject_unauth_destination: reject: 554 5.7.1 <x@far.example>: Relay access denied")
+        assert len(trail(site, place)) >= 1
+    finally:
+        site.stop()
