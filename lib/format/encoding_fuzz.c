@@ -1,7 +1,8 @@
-/* encoding_fuzz - base64, quoted-printable and xtext: decode anything, and encode
+/* encoding_fuzz - base64, quoted-printable, UTF-7 and xtext: decode anything, and encode
  * and decode back to the same bytes */
 #include "base64.h"
 #include "quoted_printable.h"
+#include "utf7.h"
 #include "xtext.h"
 
 #include <assert.h>
@@ -56,10 +57,30 @@ static void check_qp(struct view v, size_t chunk)
     str_done(&back);
 }
 
+static void check_utf7(struct view v)
+{
+    struct str coded = STR_INIT(200000);
+    struct str back = STR_INIT(200000);
+
+    if (view_is_utf8(v)) {
+        assert(utf7_encode(v, &coded) && utf7_decode(str_view(&coded), &back));
+        assert(view_eq(str_view(&back), v));
+    }
+    str_clear(&coded);
+    str_clear(&back);
+    if (utf7_decode(v, &back)) {
+        assert(utf7_encode(str_view(&back), &coded));
+        assert(view_eq(str_view(&coded), v));
+    }
+    str_done(&coded);
+    str_done(&back);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct view v = {(const char *)data, size > 30000 ? 30000 : size};
     check_base64(v);
+    check_utf7(v);
     check_qp(v, size % 7 + 1);
     struct str coded = STR_INIT(400000);
     struct str back = STR_INIT(400000);
