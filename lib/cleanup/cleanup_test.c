@@ -322,6 +322,22 @@ static void test_masquerade(void **state)
                "d@yx.org\nMessage-Id: <i>\nDate: d\n\n");
 }
 
+/* One recipient is remembered, so the second comes twice. */
+static void test_short_memory(void **state)
+{
+    (void)state;
+    use("virtual_alias_maps = inline:{ {l@v.org=a@x.org, b@x.org, b@x.org, a@x.org} }\n"
+        "duplicate_filter_limit = 1\nempty_address_recipient = nobody@x.org\n"
+        "enable_original_recipient = no\n");
+    struct cleanup *c = start(&local, FLAGS);
+    cleanup_sender(c, VIEW("s@x.org"));
+    cleanup_recipient(c, VIEW("l@v.org"), VIEW("l@v.org"), VIEW_NONE, 0);
+    cleanup_recipient(c, VIEW_NONE, VIEW_NONE, VIEW_NONE, 0);
+    lines(c, "Subject: x\n\n");
+    assert_int_equal(cleanup_finish(c, NULL, &error), CLEANUP_QUEUED);
+    recipients_are("a@x.org|||0|p\nb@x.org|||0|p\nb@x.org|||0|p\nnobody@x.org|||0|p\n");
+}
+
 /* S150: expansion, catch-all, chains, loops, duplicates. */
 static void test_virtual(void **state)
 {
@@ -742,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_extraction),
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_masquerade),
+        cmocka_unit_test(test_short_memory),
         cmocka_unit_test(test_virtual),
         cmocka_unit_test(test_expanded_dsn),
         cmocka_unit_test(test_table_error),

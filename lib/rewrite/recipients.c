@@ -171,7 +171,7 @@ enum result recipients_check(struct recipients *list, struct view address,
     case TABLE_NOT_FOUND:
         break;
     }
-    if (view_eq(to.transport, VIEW("error")) || view_eq(to.transport, VIEW("retry"))) {
+    if (rewrite_is_refusal(list->rewrite, to.transport)) {
         refuse_error(list, &to, out);
         return OK;
     }

@@ -30,6 +30,7 @@ static void read_settings(struct rewrite *r, const struct conf *c)
     r->remote_domain = conf_view(c, P_remote_header_rewrite_domain);
     r->empty_recipient = conf_view(c, P_empty_address_recipient);
     r->delimiters = conf_view(c, P_recipient_delimiter);
+    r->error_service = conf_view(c, P_error_service_name);
     r->swap_bangpath = conf_bool(c, P_swap_bangpath);
     r->percent_hack = conf_bool(c, P_allow_percent_hack);
     r->append_origin = conf_bool(c, P_append_at_myorigin);

@@ -37,7 +37,7 @@ struct resolved {
     struct view recipient; /* what the agent gets */
     enum address_class class;
     bool is_routed; /* the local part holds another routing operator (@, %, !) */
-    bool is_error;  /* unresolvable: transport "error", nexthop has the text */
+    bool is_error;  /* unresolvable: the error service, nexthop has the text */
 };
 /* Where does ADDRESS go: mydestination, virtual_alias_domains, virtual_mailbox_domains,
  * relay_domains, the *_transport parameters, relayhost, sender_dependent_relayhost_maps,

@@ -21,6 +21,7 @@ struct rewrite {
     const struct conf *conf;
     struct view myorigin, mydomain, myhostname, remote_domain, empty_recipient,
         delimiters;
+    struct view error_service; /* the transport that refuses, its next hop says why */
     bool swap_bangpath, percent_hack, append_origin, append_domain;
     bool dequote, null_domain, numeric_domain, allow_minus, utf8, helpful, name_table;
     bool transport_parents; /* transport_maps: "domain" matches subdomains as well */
@@ -44,6 +45,8 @@ enum result target_find(struct rewrite *r, struct view address, struct arena *a,
 /* HEAD, BETWEEN and TAIL in one. */
 struct view rewrite_join(struct arena *a, struct view head, struct view between,
                          struct view tail);
+/* Does TRANSPORT deliver nothing, with a text for next hop? */
+bool rewrite_is_refusal(const struct rewrite *r, struct view transport);
 /* May LOCAL stand in a header without quotes (RFC 5322 dot-atom; 8-bit bytes too)? */
 bool rewrite_is_plain(struct view local);
 

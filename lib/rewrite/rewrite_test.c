@@ -24,10 +24,13 @@ static const char base[] = "compatibility_level = 3.6\n"
                            "proxy_interfaces = 192.0.2.77\n"
                            "mydestination = $myhostname, $mydomain\n";
 
+static unsigned n_logged;
+
 static void quiet(enum log_level level, const char *text)
 {
     (void)level;
     (void)text;
+    n_logged++;
 }
 
 /* Start over with MORE behind the common settings. */
@@ -257,6 +260,43 @@ static void test_probe(void **state)
     goes("", "u@x.org", "smtp|[smart.org]|u@x.org");
 }
 
+/* Names for what has none. */
+static void test_empty_addresses(void **state)
+{
+    (void)state;
+    use("empty_address_recipient = nobody\nlocal_transport = local\n"
+        "empty_address_relayhost_maps_lookup_key = null\n"
+        "sender_dependent_relayhost_maps = inline:{ null=[null.org] <>=[other.org] }\n");
+    goes("a@x.org", "", "local|gw1.maison.mrs|nobody@gw1.maison.mrs");
+    goes("", "u@x.org", "smtp|[null.org]|u@x.org");
+    goes("a@x.org", "u@x.org", "smtp|x.org|u@x.org");
+}
+
+static void test_error_service(void **state)
+{
+    (void)state;
+    use("error_service_name = refuse\nvirtual_alias_domains = alias.org\n"
+        "transport_maps = inline:{ t.org=refuse: }\n"
+        "relocated_maps = inline:{ m@maison.mrs=n@x.org }\n");
+    goes("", "a@alias.org",
+         "refuse|5.1.1 User unknown in virtual alias table|a@alias.org");
+    goes("", "m@maison.mrs", "refuse|5.1.6 User has moved to n@x.org|m@maison.mrs");
+    goes("", "u@t.org", "refuse|Address is undeliverable|u@t.org");
+}
+
+static void test_helpful_warnings(void **state)
+{
+    (void)state;
+#define TWICE "virtual_alias_domains = maison.mrs\nlocal_transport = local\n"
+    use(TWICE);
+    n_logged = 0;
+    goes("", "a@maison.mrs", "local|maison.mrs|a@maison.mrs");
+    assert_int_equal(n_logged, 1);
+    use(TWICE "helpful_warnings = no\n");
+    goes("", "a@maison.mrs", "local|maison.mrs|a@maison.mrs");
+    assert_int_equal(n_logged, 1);
+}
+
 static void test_table_error(void **state)
 {
     (void)state;
@@ -325,6 +365,9 @@ int main(void)
         cmocka_unit_test(test_transport_maps),
         cmocka_unit_test(test_relocated),
         cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_empty_addresses),
+        cmocka_unit_test(test_error_service),
+        cmocka_unit_test(test_helpful_warnings),
         cmocka_unit_test(test_table_error),
         cmocka_unit_test(test_recipients),
     };

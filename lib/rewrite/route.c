@@ -150,7 +150,7 @@ static enum result choose_class(struct route *t)
     warn_of_both(t, t->rewrite->relay_domains, "virtual_alias_domains", "relay_domains",
                  true);
     t->out->class = CLASS_VIRTUAL_ALIAS;
-    t->out->transport = VIEW("error");
+    t->out->transport = t->rewrite->error_service;
     t->out->nexthop = t->rewrite->name_table
                           ? VIEW("5.1.1 User unknown in virtual alias table")
                           : VIEW("5.1.1 User unknown");
@@ -184,6 +184,12 @@ static enum result split_transport(struct route *t)
     return TEMPFAIL;
 }
 
+bool rewrite_is_refusal(const struct rewrite *r, struct view transport)
+{
+    return view_eq(transport, VIEW("error")) || view_eq(transport, VIEW("retry")) ||
+           view_eq(transport, r->error_service);
+}
+
 /* What transport(5) says of a result: ":" changes nothing, ":hop" the next hop,
  * "transport:" resets the next hop to the recipient's domain. */
 static void apply_entry(struct route *t, struct view value)
@@ -198,7 +204,7 @@ static void apply_entry(struct route *t, struct view value)
     t->out->transport = transport;
     if (!view_is_empty(nexthop))
         t->out->nexthop = nexthop;
-    else if (view_eq(transport, VIEW("error")) || view_eq(transport, VIEW("retry")))
+    else if (rewrite_is_refusal(t->rewrite, transport))
         t->out->nexthop = UNDELIVERABLE;
     else
         t->out->nexthop = t->target.domain;
@@ -239,7 +245,7 @@ static enum result apply_relocated(struct route *t)
     case TABLE_FOUND:
         break;
     }
-    t->out->transport = VIEW("error");
+    t->out->transport = t->rewrite->error_service;
     bool with_prefix = conf_bool(t->rewrite->conf, P_relocated_prefix_enable);
     t->out->nexthop =
         with_prefix
@@ -274,7 +280,7 @@ static enum result resolve_with(struct rewrite *r, const struct routes *routes,
     out->is_routed = is_routed(&t.target);
     if (t.target.is_invalid) {
         out->is_error = true;
-        out->transport = VIEW("error");
+        out->transport = r->error_service;
         out->nexthop = VIEW("5.1.3 bad address syntax");
         return OK;
     }
