@@ -96,6 +96,13 @@ void watch_add(struct watch *w, int fd)
     control(w, EPOLL_CTL_ADD);
 }
 
+void watch_add_both(struct watch *w, int fd)
+{
+    *w =
+        (struct watch){.fd = fd, .readable = true, .writable = true, .wants_write = true};
+    control(w, EPOLL_CTL_ADD);
+}
+
 void watch_add_exclusive(struct watch *w, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE,

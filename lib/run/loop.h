@@ -35,6 +35,8 @@ struct watch {
 };
 /* FD must be non-blocking.  Starts as readable and writable. */
 void watch_add(struct watch *w, int fd);
+/* The same, and events tell of room for writing, too: for on_event. */
+void watch_add_both(struct watch *w, int fd);
 /* For a listening socket that several processes share: reading only, and an event wakes
  * one of the processes that wait (EPOLLEXCLUSIVE). */
 void watch_add_exclusive(struct watch *w, int fd);
