@@ -3,8 +3,9 @@
  * deliver.c has the course of one delivery: read it first.  rewrite/hosts.h finds
  * the hosts and puts them in order, connection.c connects and talks in
  * lines, cache.c keeps connections for reuse, hello.c greets, starttls.c encrypts, auth.c
- * logs in, transaction.c speaks MAIL to the final dot, content.c converts and sends the
- * message, failure.c keeps the best error of each recipient.
+ * logs in, xforward.c tells filters of the client, transaction.c speaks MAIL to the final
+ * dot, content.c converts and sends the message, failure.c keeps the best error of each
+ * recipient.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -192,6 +193,11 @@ enum hello auth_run(struct job *j, struct connection *k, struct error *e);
 /* Offer the delivery's open recipients.  Sets outcomes and soft failures.  False: the
  * connection is of no further use.  May suspend. */
 bool transaction_run(struct job *j, struct connection *k);
+
+/* --- xforward.c --- */
+/* In front of MAIL: who brought the message, to a filter that wants to know.  False with
+ * *E: the connection was lost.  May suspend. */
+bool xforward_run(const struct job *j, struct connection *k, struct error *e) MUST_CHECK;
 
 /* --- envelope.c --- */
 /* The lines of MAIL and RCPT for what the peer offers; ADDRESS is in external form. */

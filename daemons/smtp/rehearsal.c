@@ -61,7 +61,10 @@ static void make_delivery(const struct rehearsal *r, struct delivery *d,
     d->envelope = (struct envelope){.sender = view_of(r->sender),
                                     .flags = r->message_flags,
                                     .ret = r->ret,
-                                    .envid = view_of(r->envid)};
+                                    .envid = view_of(r->envid),
+                                    .client_name = view_of(r->client_name),
+                                    .client_address = view_of(r->client_address),
+                                    .helo_name = view_of(r->helo_name)};
     d->content_fd = memfd_create("content", MFD_CLOEXEC);
     assert(write(d->content_fd, r->content, size) == (ssize_t)size);
     size_t n = r->many;

@@ -24,6 +24,7 @@ struct rehearsal {
     uint32_t message_flags;
     enum dsn_ret ret;
     const char *envid, *orcpt;
+    const char *client_address, *client_name, *helo_name; /* who brought it */
     bool reused;   /* the connection was kept from an earlier delivery */
     bool not_last; /* other hosts come behind this one */
     bool keep_log; /* else nothing is logged */

@@ -314,6 +314,8 @@ static bool converse(struct exchange *x)
     if (pipelining && offers(x, EHLO_CHUNKING) && !x->job->client->lmtp && !is_probe(x) &&
         x->n <= GROUP && x->job->delivery->content_size <= BDAT_MAX / 2)
         x->chunking = content_render(x->job, x->plan, &x->chunk);
+    if (!xforward_run(x->job, x->k, &x->error))
+        return false;
     if (!(pipelining ? offer_pipelined(x) : offer_in_turn(x)))
         return false;
     if (x->content_sent && !(x->chunking ? finish_bdat(x) : finish_data(x)))

@@ -70,6 +70,46 @@ static void old_server(void **state)
                "4F1A2B3C4D: to=<x@x.example>, relay=mx.example[192.0.2.25]:25, delay="));
 }
 
+#define FILTER                                                                           \
+    "220 filter.example ESMTP\r\n250-filter.example\r\n250 XFORWARD NAME ADDR HELO "     \
+    "IDENT SOURCE\r\n"
+
+/* A filter that wants to know hears who the client is, when it is meant to; that it does
+ * not like it does no harm. */
+static void forwarded(void **state)
+{
+    (void)state;
+    struct rehearsal in = {.settings = "smtp_send_xforward_command = yes\n",
+                           .client_name = "unknown",
+                           .client_address = "2001:db8::7",
+                           .helo_name = "far=name",
+                           .keep_log = true,
+                           SCRIPT(FILTER
+                                  "550 5.7.0 not you\r\n250 ok\r\n250 ok\r\n354 go\r\n"
+                                  "250 2.6.0 queued as 1\r\n")};
+    play(in);
+    assert_string_equal(
+        str_cstr(&r.said),
+        "EHLO gw1.maison.mrs\n"
+        "XFORWARD NAME=[UNAVAILABLE] ADDR=IPv6:2001:db8::7 HELO=far+3Dname "
+        "IDENT=4F1A2B3C4D SOURCE=REMOTE\n"
+        "MAIL FROM:<a@maison.mrs>\nRCPT TO:<x@x.example>\nDATA\nSubject: x\n\nhello\n"
+        "..dot\n.\n");
+    assert_int_equal(r.outcomes[0], OUTCOME_RELAYED);
+    assert_non_null(strstr(str_cstr(&r.log),
+                           "4F1A2B3C4D: host mx.example[192.0.2.25] said: "
+                           "550 5.7.0 not you (in reply to XFORWARD)"));
+    in.settings = NULL; /* not asked for */
+    in.script = VIEW(FILTER "250 ok\r\n250 ok\r\n354 go\r\n250 2.6.0 queued as 1\r\n");
+    play(in);
+    assert_null(strstr(str_cstr(&r.said), "XFORWARD"));
+    in.settings = "smtp_send_xforward_command = yes\n";
+    in.script = VIEW(FILTER); /* and hangs up */
+    play(in);
+    assert_int_equal(r.in_the_end[0], OUTCOME_DEFERRED);
+    assert_non_null(strstr(r.text[0], "while sending XFORWARD"));
+}
+
 /* All in one go, and nobody waits for anybody. */
 static void pipelined(void **state)
 {
@@ -574,6 +614,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_turn),
+        cmocka_unit_test(forwarded),
         cmocka_unit_test(old_server),
         cmocka_unit_test(pipelined),
         cmocka_unit_test(go_ahead_for_nobody),

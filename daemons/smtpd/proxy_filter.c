@@ -6,7 +6,7 @@
 #include "proxy_filter.h"
 
 #include "base/log.h"
-#include "format/xtext.h"
+#include "format/xforward.h"
 #include "net/dial.h"
 
 #define LINE_MAX_BYTES 2048
@@ -80,67 +80,28 @@ static struct view xforward_attributes(const struct proxy *p)
     return VIEW_NONE;
 }
 
-static bool has_attribute(struct view list, const char *name)
-{
-    struct view word;
-    while (view_token(&list, VIEW(" \r"), &word)) {
-        if (view_eq_case(word, view_of(name)))
-            return true;
-    }
-    return false;
-}
-
-#define XFORWARD_LINE_MAX 510 /* bytes; RFC 5321 4.5.3.1.4 */
-
-/* Add NAME=VALUE to the command in LINE; what does not fit begins another. */
-static bool add_attribute(struct proxy *p, struct str *line, const char *name,
-                          struct view value)
-{
-    struct str word = STR_INIT(2048);
-    bool good = true;
-    str_addf(&word, " %s=", name);
-    if (view_is_empty(value) || view_eq(value, VIEW("unknown")))
-        str_add_cstr(&word, "[UNAVAILABLE]");
-    else
-        (void)xtext_encode(value, VIEW_NONE, &word);
-    if (line->n + word.n > XFORWARD_LINE_MAX) {
-        good = proxy_ask(p, '2', str_view(line));
-        (void)str_set(line, VIEW("XFORWARD"));
-    }
-    str_add(line, str_view(&word));
-    str_done(&word);
-    return good;
-}
-
 /* Who the client is, as far as the filter wants to know. */
 static bool tell_client(struct session *s, struct proxy *p, struct view wanted)
 {
     const struct access_subject *f = &s->facts;
     const struct forwarded *x = s->forwarded.is_set ? &s->forwarded : NULL;
-    const char *prefix = view_has(f->client_address, ':') ? "IPv6:" : "";
-    struct view address = arena_printf(s->transaction->arena, "%s%.*s", prefix,
-                                       VIEW_FMT(f->client_address));
-    const struct {
-        const char *name;
-        struct view value;
-    } attributes[] = {
+    struct str address = STR_INIT(256), commands = STR_INIT(8192);
+    xforward_address(x ? x->address : f->client_address, &address);
+    const struct xforward_fact facts[] = {
         {"NAME", x ? x->name : f->client_name},
-        {"ADDR", x ? x->address : address},
+        {"ADDR", str_view(&address)},
         {"PORT", x ? x->port : f->client_port},
         {"HELO", x ? x->helo : f->helo_name},
         {"IDENT", x ? x->ident : f->queue_id},
         {"PROTO", x ? x->protocol : f->protocol},
         {"SOURCE", session_is_local(s) ? VIEW("LOCAL") : VIEW("REMOTE")},
     };
-    struct str line = STR_INIT(4096);
-    bool good = true;
-    str_add_cstr(&line, "XFORWARD");
-    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0] && good; i++) {
-        if (has_attribute(wanted, attributes[i].name))
-            good = add_attribute(p, &line, attributes[i].name, attributes[i].value);
-    }
-    good = good && proxy_ask(p, '2', str_view(&line));
-    str_done(&line);
+    bool good = xforward_write(wanted, facts, sizeof facts / sizeof facts[0], &commands);
+    struct view rest = str_view(&commands), line;
+    while (good && view_cut(rest, '\n', &line, &rest))
+        good = proxy_ask(p, '2', line);
+    str_done(&address);
+    str_done(&commands);
     return good;
 }
 

@@ -133,6 +133,11 @@ def others(one, kind):
     spare = one.case(f"{kind}-spare", kind)
     one.site.client(f"{kind}-gone", kind, f"[{one.net.refusing('gone.example')}]:{one.net.port}",
                     **{f"{kind}_fallback_relay": f"[{spare.address}]:{one.net.port}"})
+    for name, wish in (("xforward", "yes"), ("noforward", "no")):
+        host = one.case(f"{kind}-{name}", kind, **{f"{kind}_send_xforward_command": wish,
+                                                   f"{kind}_xforward_timeout": "1s"})
+        host.keywords.append("XFORWARD ADDR SOURCE")
+        host.on("XFORWARD", "250 2.0.0 Ok", SILENT)
     hello = {"smtp": "smtp_helo_name", "lmtp": "lmtp_lhlo_name"}[kind]
     one.case(f"{kind}-hello", kind, **{hello: "my.own.name"})
 
@@ -281,3 +286,15 @@ def test_quit(world, kind):
     world.send(f"{kind}-quit")
     world.site.wait_log(rf"to=<a@{kind}-quit\.example>.* status=sent")
     wait_until(lambda: "QUIT" in world.said(f"{kind}-quit"), "QUIT")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_xforward(world, kind):
+    """smtp_send_xforward_command: a filter hears who the client is, or falls silent over it."""
+    for name in (f"{kind}-xforward", f"{kind}-noforward"):
+        world.site.wait_removed(world.send(name))
+    told = [line for line in world.said(f"{kind}-xforward") if line.startswith("XFORWARD")]
+    assert told == ["XFORWARD ADDR=127.0.0.1 SOURCE=LOCAL"]
+    assert not any(line.startswith("XFORWARD") for line in world.said(f"{kind}-noforward"))
+    queue_id = world.send(f"{kind}-xforward")
+    world.site.wait_log(rf"{queue_id}: .*timed out while sending XFORWARD")
