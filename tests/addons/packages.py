@@ -49,13 +49,18 @@ class Addon:
                     LD_LIBRARY_PATH=self.folders(LIBRARIES), PERL5LIB=self.folders(PERL),
                     PYTHONPATH=self.folders(["usr/lib/python3/dist-packages"]), **more)
 
-    def interpreter(self, name):
-        """What to put before a Perl program that trusts no environment: where its modules are."""
-        with self.path(name).open("rb") as file:
-            first = file.readline()
+    def program(self, name, directory):
+        """What to run for NAME.  A Perl program that trusts no environment is copied to DIRECTORY,
+        and told where its modules are."""
+        path = self.path(name)
+        first, _, rest = path.read_bytes().partition(b"\n")
         if not re.match(rb"#!/usr/bin/perl .*-T", first):
-            return []
-        return ["/usr/bin/perl", "-T", *(f"-I{f}" for f in self.folders(PERL).split(":"))]
+            return path
+        copy = directory / path.name
+        copy.write_bytes(first + b"\nuse lib qw(%s);\n" % self.folders(PERL).replace(":", " ").encode()
+                         + rest)
+        copy.chmod(0o755)
+        return copy
 
 
 def wanted(packages):
@@ -90,8 +95,7 @@ class Program:
 
     def __init__(self, addon, directory, *command, ready, **environment):
         self.addon, self.directory, self.ready = addon, pathlib.Path(directory), ready
-        self.command = [*addon.interpreter(command[0]), str(addon.path(command[0])),
-                        *map(str, command[1:])]
+        self.command = [str(addon.program(command[0], self.directory)), *map(str, command[1:])]
         self.environment = addon.environment(HOME=str(directory), LC_ALL="C", **environment)
         self.output = self.directory / "output"
 

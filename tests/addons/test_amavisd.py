@@ -1,8 +1,8 @@
 """amavisd behind the queue and in front of it, as docs/filters.md has it."""
 
 import contextlib
+import os
 import re
-import shutil
 
 import pytest
 
@@ -16,16 +16,17 @@ LETTER = ("From: anne@far.example\nTo: b@maison.mrs\nSubject: x\nMessage-Id: <1@
           "Date: Sun, 22 Nov 2026 08:00:00 +0000\nMIME-Version: 1.0\n"
           "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n{0}\n.\n..\n--b\n"
           "Content-Type: application/octet-stream; name={1}\n\nMZ hello\n--b--\n")
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="amavisd wants its file to be of another user")
 # What a Debian system would have in the other files of conf.d, as far as it is needed.
 LOCAL = """\
 use strict;
 $MYHOME = '{home}'; $TEMPBASE = "$MYHOME/tmp"; $db_home = "$MYHOME/db";
 $pid_file = "$MYHOME/pid"; $lock_file = "$MYHOME/lock"; $daemon_user = {user}; $daemon_group = {group};
 $myhostname = 'gate.maison.mrs'; $mydomain = 'maison.mrs'; @local_domains_acl = ('.maison.mrs');
-$max_servers = 2; $enable_db = 0; $DO_SYSLOG = 0; $LOGFILE = "$MYHOME/log"; $log_level = 2;
+$max_servers = 2; $log_recip_templ = undef; $enable_db = 0; $DO_SYSLOG = 0; $LOGFILE = "$MYHOME/log"; $log_level = 2;
 @bypass_virus_checks_maps = (1); @bypass_spam_checks_maps = (1); $QUARANTINEDIR = undef;
 $banned_filename_re = new_RE(qr'\\.(exe|vbs)$'i); $enable_dkim_verification = 0;
-$warn_offline = 0; $file = 'file'; @decoders = (['mail', \\&do_mime_decode]);
+$file = 'file'; @decoders = (['mail', \\&do_mime_decode]);
 """
 
 
@@ -34,8 +35,6 @@ class Amavisd:
 
     def __init__(self, place, section):
         self.addon = fetch("amavisd-new")
-        if not shutil.which("file"):
-            pytest.skip("amavisd needs file(1), which is not here")
         self.port, self.back = free_port(), free_port()
         while self.back == self.port:
             self.back = free_port()
@@ -44,7 +43,7 @@ class Amavisd:
         for name in (home, home / "tmp", home / "db"):
             name.mkdir()
         user = {key: repr(USER[key]) if USER else "undef" for key in ("user", "group")}
-        conf = home / "amavisd.conf"
+        conf = place / "amavisd.conf"
         conf.write_text(LOCAL.format(home=home, **user) + self.files["/etc/amavis/conf.d/50-user"]
                         + "1;\n")
         self.log = home / "log"
@@ -90,8 +89,8 @@ def test_behind_the_queue(place):
         assert message.header("X-Virus-Scanned") or "amavis" in message.head
         line = next(x for x in amavis.log.read_text().splitlines() if "Passed CLEAN" in x)
         assert "[198.51.100.7]:4711" in line and f"Queue-ID: {first}" in line
-        again = one.log_lines(r"smtpd\[\d+\]: \w+: client=mx.far.example\[198.51.100.7\]")
-        assert len(again) == 2 and "orig_queue_id=" + first in again[1]
+        assert one.log_lines(rf"client=unknown\[127.0.0.1\], orig_queue_id={first}, "
+                             r"orig_client=mx.far.example\[198.51.100.7\]")
         comes(one, LETTER.format("hello", "a.exe"))
         one.wait_log(r"status=sent \(250 2.[57].0 .*(BOUNCE|BANNED|Ok)")
         one.wait_queue_empty()
