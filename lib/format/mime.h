@@ -105,6 +105,20 @@ bool content_type_is(const struct content_type *t, const char *type, const char 
  * Content-Disposition (RFC 2183), unquoted and appended to OUT. */
 bool mime_parameter(struct view body, struct view name, struct str *out);
 
+/* The pieces that these are made of, for who needs all parameters as written. */
+struct mime_parameter_view {
+    struct view name, raw; /* views of the body; RAW without its quotes */
+    bool escaped;          /* RAW holds backslashes or line ends: see mime_unescape */
+};
+/* Take ";name=value" from the front of *REST (what stands before it is
+ * skipped); malformed ones are left out.  False at the end. */
+bool mime_next_parameter(struct view *rest, struct mime_parameter_view *p);
+/* Append RAW without backslashes and line ends. */
+bool mime_unescape(struct view raw, struct str *out);
+/* Take blanks and comments, then a run without blanks and tspecials (RFC 2045
+ * 5.1); "" when none is there. */
+struct view mime_take_token(struct view *rest);
+
 enum mime_encoding {
     MIME_ENCODING_7BIT,
     MIME_ENCODING_8BIT,

@@ -26,8 +26,7 @@ static void skip_space(struct view *v)
     *v = view_from(*v, i);
 }
 
-/* A run without blanks and tspecials (RFC 2045 5.1). */
-static struct view take_mime_token(struct view *v)
+struct view mime_take_token(struct view *v)
 {
     skip_space(v);
     size_t n = 0;
@@ -65,8 +64,7 @@ static bool take_value(struct view *v, struct view *raw, bool *escaped)
     return true;
 }
 
-/* Append RAW without backslashes and line ends. */
-static bool unescape(struct view raw, struct str *out)
+bool mime_unescape(struct view raw, struct str *out)
 {
     bool ok = true;
     for (size_t i = 0; i < raw.n; i++) {
@@ -78,13 +76,7 @@ static bool unescape(struct view raw, struct str *out)
     return ok;
 }
 
-struct parameter {
-    struct view name, raw;
-    bool escaped;
-};
-
-/* Take ";name=value" from *V; malformed ones are skipped. */
-static bool next_parameter(struct view *v, struct parameter *p)
+bool mime_next_parameter(struct view *v, struct mime_parameter_view *p)
 {
     for (;;) {
         size_t semicolon = 0;
@@ -94,7 +86,7 @@ static bool next_parameter(struct view *v, struct parameter *p)
         while (semicolon < v->n && v->p[semicolon] != ';')
             semicolon++;
         *v = view_from(*v, semicolon + 1);
-        p->name = take_mime_token(v);
+        p->name = mime_take_token(v);
         skip_space(v);
         if (p->name.n == 0 || v->n == 0 || v->p[0] != '=')
             continue;
@@ -112,12 +104,12 @@ bool content_type_is(const struct content_type *t, const char *type, const char 
 
 /* Unescape into BUFFER and give the place; the view stays valid, since BUFFER has
  * room from the start or the value is dropped. */
-static struct view keep(struct parameter *p, struct str *buffer)
+static struct view keep(struct mime_parameter_view *p, struct str *buffer)
 {
     if (!p->escaped)
         return p->raw;
     size_t start = buffer->n;
-    if (!unescape(p->raw, buffer))
+    if (!mime_unescape(p->raw, buffer))
         return VIEW_NONE;
     return view_from(str_view(buffer), start);
 }
@@ -129,12 +121,12 @@ bool content_type_parse(struct view body, struct str *buffer, struct content_typ
     if (!str_reserve(buffer, body.n + 1))
         return false;
     struct view rest = body;
-    struct view type = take_mime_token(&rest);
+    struct view type = mime_take_token(&rest);
     skip_space(&rest);
     if (type.n == 0 || rest.n == 0 || rest.p[0] != '/')
         return false;
     rest = view_from(rest, 1);
-    struct view subtype = take_mime_token(&rest);
+    struct view subtype = mime_take_token(&rest);
     if (subtype.n == 0)
         return false;
     t->type = type;
@@ -144,8 +136,8 @@ bool content_type_parse(struct view body, struct str *buffer, struct content_typ
                                         "format"};
     struct view *const places[] = {&t->boundary, &t->charset, &t->name, &t->report_type,
                                    &t->format};
-    struct parameter p;
-    while (next_parameter(&rest, &p))
+    struct mime_parameter_view p;
+    while (mime_next_parameter(&rest, &p))
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
             if (view_eq_case(p.name, view_of(names[i])) && places[i]->n == 0)
                 *places[i] = keep(&p, buffer);
@@ -166,9 +158,9 @@ static void decode_percent(struct view v, struct str *out)
 
 /* Find parameter NAME followed by SUFFIX ("*0*"). */
 static bool find_parameter(struct view body, struct view name, const char *suffix,
-                           struct parameter *found)
+                           struct mime_parameter_view *found)
 {
-    while (next_parameter(&body, found)) {
+    while (mime_next_parameter(&body, found)) {
         if (view_starts_case(found->name, name) &&
             view_eq(view_from(found->name, name.n), view_of(suffix)))
             return true;
@@ -183,7 +175,7 @@ static bool join_pieces(struct view body, struct view name, struct view *charset
 {
     for (unsigned i = 0; i < 100; i++) {
         char suffix[16];
-        struct parameter p;
+        struct mime_parameter_view p;
         snprintf(suffix, sizeof suffix, "*%u*", i % 100);
         bool encoded = find_parameter(body, name, suffix, &p);
         suffix[strlen(suffix) - 1] = 0;
@@ -199,16 +191,16 @@ static bool join_pieces(struct view body, struct view name, struct view *charset
         if (encoded)
             decode_percent(value, raw);
         else
-            unescape(value, raw);
+            mime_unescape(value, raw);
     }
     return true;
 }
 
 bool mime_parameter(struct view body, struct view name, struct str *out)
 {
-    struct parameter p;
+    struct mime_parameter_view p;
     if (find_parameter(body, name, "", &p))
-        return unescape(p.raw, out);
+        return mime_unescape(p.raw, out);
     struct str raw = STR_INIT(8192);
     struct view charset = VIEW_NONE;
     struct view language, value;
@@ -238,7 +230,7 @@ enum mime_encoding mime_encoding_parse(struct view body)
                  {"binary", MIME_ENCODING_BINARY},
                  {"quoted-printable", MIME_ENCODING_QUOTED_PRINTABLE},
                  {"base64", MIME_ENCODING_BASE64}};
-    struct view token = take_mime_token(&body);
+    struct view token = mime_take_token(&body);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (view_eq_case(token, view_of(names[i].name)))
             return names[i].encoding;

@@ -53,6 +53,7 @@ struct message_part {
     struct view language;    /* "en, fr" as written; VIEW_NONE when absent */
     struct view disposition; /* "attachment"; VIEW_NONE when absent */
     struct message_parameter *disposition_parameters;
+    struct view content_type, content_disposition; /* the fields' values; VIEW_NONE */
 };
 
 /* The tree of MESSAGE in ARENA. */
@@ -84,11 +85,10 @@ static inline struct view message_part_body(struct view message,
 /* The raw value of parameter NAME; VIEW_NONE when absent. */
 struct view message_parameter_find(const struct message_parameter *list,
                                    struct view name);
-/* Append parameter NAME as UTF-8 to OUT: RFC 2231 pieces joined and decoded,
- * and (as many write them) RFC 2047 words decoded.  False: absent, or OUT is
- * full. */
-bool message_parameter_text(const struct message_parameter *list, struct view name,
-                            struct str *out);
+/* Append parameter NAME of BODY (content_type or content_disposition of a part) as
+ * UTF-8 to OUT: RFC 2231 pieces joined and decoded, and (as many write them)
+ * RFC 2047 words decoded.  False: absent, or OUT is full. */
+bool message_parameter_text(struct view body, struct view name, struct str *out);
 /* Append the name of an attachment (filename, else name) as UTF-8; false when
  * it has none. */
 bool message_part_filename(const struct message_part *part, struct str *out);
