@@ -8,6 +8,7 @@
  */
 #include "explain.h"
 
+#include "access/hosts_access.h"
 #include "base/log.h"
 #include "conf/master_cf.h"
 #include "format/address.h"
@@ -107,6 +108,7 @@ static void open_service(struct explanation *x)
                   x->service ? x->service : "");
     if (!conf_load(directory, s->overrides, s->n_overrides, &x->conf, &e))
         log_fatal("%s", error_cstr(&e));
+    x->service_name = arena_dup(x->arena, s->name);
     x->rewrite = rewrite_new(x->conf);
     x->recipients = recipients_new(x->conf, x->rewrite);
     x->access = access_new(x->conf, x->rewrite, x->recipients, &e);
@@ -163,10 +165,27 @@ static bool ask_stage(struct explanation *x, enum access_stage stage, const char
     return out->refused;
 }
 
+/* The rules of hosts.allow and hosts.deny; true when the client is kept out. */
+static bool ask_hosts(struct explanation *x, struct access_outcome *out)
+{
+    const struct view names[] = {VIEW("smtpd"), x->service_name};
+    struct hosts_access *h = hosts_access_open(x->conf);
+    if (!h)
+        return false;
+    x->stage = x->subject.command = x->subject.where = "CONNECT";
+    show_section(x, "CONNECT");
+    bool refused = hosts_access_refuses(h, &x->subject, names, 2, x->arena, out);
+    show_section_end(x);
+    hosts_access_close(h);
+    return refused;
+}
+
 /* As smtpd asks, command by command; true when one refused. */
 static bool ask_all(struct explanation *x, struct access_outcome *out)
 {
     struct access_subject *s = &x->subject;
+    if (ask_hosts(x, out))
+        return true;
     bool at_once = !conf_bool(x->conf, P_smtpd_delay_reject);
     if (at_once && (ask_stage(x, ACCESS_CLIENT, "CONNECT", out) ||
                     (s->helo_name.n && ask_stage(x, ACCESS_HELO, "EHLO", out))))

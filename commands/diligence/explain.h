@@ -27,7 +27,8 @@ struct explanation {
     const char *client, *helo, *from, *to, *user, *message, *service;
     enum explain_form form;
     struct arena *arena;
-    struct conf *conf; /* with the overrides of the service */
+    struct view service_name; /* that is meant, in master.cf */
+    struct conf *conf;        /* with the overrides of the service */
     struct rewrite *rewrite;
     struct recipients *recipients;
     struct access *access;

@@ -151,6 +151,20 @@ static void next_item(struct explanation *x)
     x->has_items = true;
 }
 
+/* The rule of hosts.deny that led to a refusal. */
+static void note_rule(struct explanation *x, const struct trail_step *s)
+{
+    if (!view_eq(s->where, VIEW("hosts_access_enable")))
+        return;
+    for (const struct told *t = x->first; t; t = t->next) {
+        if (t->kind != TRAIL_LIST || !t->answer.n)
+            continue;
+        x->decided_table = t->where;
+        x->decided_key = t->answer;
+        x->decided_line = t->line;
+    }
+}
+
 /* The entry that led to a refusal, for the hint. */
 static void note_decision(struct explanation *x, const struct trail_step *s)
 {
@@ -164,6 +178,7 @@ static void note_decision(struct explanation *x, const struct trail_step *s)
         x->decided_key = t->asked;
         x->decided_line = t->line;
     }
+    note_rule(x, s);
 }
 
 static void show_restriction(struct explanation *x, const struct trail_step *s)
@@ -201,7 +216,7 @@ void show_step(void *arg, const struct trail_step *step)
     t->line = step->line;
     if (t->kind == TRAIL_TABLE && !t->line && t->answer.n)
         t->line = table_line(x->conf, t->where, t->asked);
-    if (t->kind == TRAIL_LIST)
+    if (t->kind == TRAIL_LIST && !t->line)
         t->line = parameter_line(x->conf, t->where);
 }
 
@@ -337,7 +352,12 @@ void hint(const struct explanation *x, struct str *out)
             return;
         }
     }
-    if (view_starts(x->decided_by, VIEW("check_")) && x->decided_table.n) {
+    if (view_eq(x->decided_list, VIEW("hosts_access_enable"))) {
+        str_addf(out, "the rule \"%.*s\" of %.*s:%u decided; a rule for the client in ",
+                 VIEW_FMT(x->decided_key), VIEW_FMT(x->decided_table), x->decided_line);
+        add_place(x, VIEW("hosts_allow_file"), out);
+        str_add_cstr(out, " would let it in");
+    } else if (view_starts(x->decided_by, VIEW("check_")) && x->decided_table.n) {
         hint_entry(x, out);
     } else if (view_find_view(x->decided_by, VIEW("sender_login_mismatch")) !=
                VIEW_NPOS) {

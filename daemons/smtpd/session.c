@@ -6,6 +6,7 @@
  */
 #include "session.h"
 
+#include "access/hosts_access.h"
 #include "base/log.h"
 #include "format/header.h"
 #include "limits.h"
@@ -315,20 +316,29 @@ static void command_loop(struct session *s)
     arena_free(arena);
 }
 
-/* Greet, or refuse the client at once when nothing is delayed. */
+/* hosts.allow and hosts.deny, and smtpd_client_restrictions when nothing is delayed. */
+static bool is_refused_at_once(struct session *s, struct access_outcome *out)
+{
+    const struct smtpd *d = s->server;
+    const struct view names[] = {VIEW("smtpd"),
+                                 view_of(d->service_name ? d->service_name : "smtpd")};
+    s->facts.command = "CONNECT";
+    if (hosts_access_refuses(d->hosts, &s->facts, names, 2, s->arena, out))
+        return true;
+    if (!conf_bool(d->conf, P_smtpd_delay_reject))
+        access_evaluate(d->access, ACCESS_CLIENT, &s->facts, NULL, s->arena, out);
+    return out->refused;
+}
+
+/* Greet, or refuse the client. */
 static bool greet(struct session *s)
 {
     const struct conf *c = s->server->conf;
-    if (!s->server->standalone && !conf_bool(c, P_smtpd_delay_reject)) {
-        struct access_outcome outcome;
-        s->facts.command = "CONNECT";
-        access_evaluate(s->server->access, ACCESS_CLIENT, &s->facts, NULL, s->arena,
-                        &outcome);
-        if (outcome.refused) {
-            reply_refusal(s, &outcome);
-            s->denied = true;
-            return !s->closing;
-        }
+    struct access_outcome outcome;
+    if (!s->server->standalone && is_refused_at_once(s, &outcome)) {
+        reply_refusal(s, &outcome);
+        s->denied = true;
+        return !s->closing;
     }
     if (milter_connect(s))
         reply(s, "220 %.*s", VIEW_FMT(conf_view(c, P_smtpd_banner)));

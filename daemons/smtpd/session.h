@@ -19,6 +19,7 @@
 #include "tls/tls.h"
 
 struct auth_server;
+struct hosts_access;
 struct screen;
 struct sink;
 
@@ -30,6 +31,7 @@ struct smtpd {
     struct rewrite *rewrite;
     struct recipients *recipients;
     struct access *access;
+    struct hosts_access *hosts; /* NULL: not obeyed */
     struct cleanup_setup *cleanup;
     struct queue_link *queue;
     struct match_list *bare_newline_exclusions;

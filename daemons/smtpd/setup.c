@@ -1,6 +1,7 @@
 /* setup - tables and lists of the server; see setup.h */
 #include "setup.h"
 
+#include "access/hosts_access.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "milter.h"
@@ -50,6 +51,7 @@ static bool open_policy(struct smtpd *d, struct error *e)
     d->access = access_new(c, d->rewrite, d->recipients, e);
     if (!d->access)
         return false;
+    d->hosts = hosts_access_open(c);
     d->cleanup = cleanup_setup_new(c, d->rewrite);
     d->queue = queue_link_open(c);
     d->bare_newline_exclusions = match_open(c, P_smtpd_forbid_bare_newline_exclusions, 0);
@@ -132,6 +134,7 @@ void smtpd_free(struct smtpd *d)
     if (d->cleanup)
         cleanup_setup_free(d->cleanup);
     access_free(d->access);
+    hosts_access_close(d->hosts);
     if (d->recipients)
         recipients_free(d->recipients);
     if (d->rewrite)

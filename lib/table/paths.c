@@ -115,6 +115,10 @@ static const char *const *paths(const struct conf *c, bool of_servers)
     for (int p = 0; p < P_COUNT; p++)
         add_system_users(&set, conf_view(c, (enum parameter)p));
     scan_value(&set, conf_view(c, P_alias_maps));
+    if (conf_bool(c, P_hosts_access_enable)) {
+        add_directory_of(&set, conf_view(c, P_hosts_allow_file));
+        add_directory_of(&set, conf_view(c, P_hosts_deny_file));
+    }
     return set.items;
 }
 
