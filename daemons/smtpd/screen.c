@@ -55,13 +55,13 @@ void screen_hangup(struct screening *k, const char *phase)
 
 void screen_add_escaped(struct str *out, struct view v)
 {
+    static const char named[] = "\a\b\f\n\r\t\v\\", names[] = "abfnrtv\\";
     for (size_t i = 0; i < v.n && i < 100; i++) {
         int c = (unsigned char)v.p[i];
-        if (c == '\r')
-            str_add_cstr(out, "\\r");
-        else if (c == '\n')
-            str_add_cstr(out, "\\n");
-        else if (ascii_is_print(c) && c != '\\')
+        const char *found = c ? strchr(named, c) : NULL;
+        if (found)
+            str_addf(out, "\\%c", names[found - named]);
+        else if (ascii_is_print(c))
             str_add_char(out, (char)c);
         else
             str_addf(out, "\\%03o", (unsigned)c);
@@ -74,11 +74,11 @@ void screen_add_escaped(struct str *out, struct view v)
 static void note_stress(struct screen *s)
 {
     uint64_t limit = (uint64_t)conf_int(s->conf, P_postscreen_pre_queue_limit);
-    if (!s->is_stressed && limit > 1 && s->testing * 10 > limit * 9) {
+    if (!s->is_stressed && limit > 1 && s->testing * 10 >= limit * 9) {
         s->is_stressed = true;
         screen_log(s, "entering STRESS mode with %llu connections",
                    (unsigned long long)s->testing);
-    } else if (s->is_stressed && s->testing * 10 < limit * 7) {
+    } else if (s->is_stressed && s->testing * 10 <= limit * 7) {
         s->is_stressed = false;
         screen_log(s, "leaving STRESS mode with %llu connections",
                    (unsigned long long)s->testing);
@@ -107,17 +107,40 @@ static bool early_talker(struct screening *k)
                        "5.5.1 Protocol error");
 }
 
-/* Wait until DEADLINE whether the client says something.  False: it is gone, or dropped.
- */
-static bool watch(struct screening *k, int64_t deadline)
+/* The lists have answered, and only they were waited for, or they spare the rest. */
+static bool has_heard_enough(const struct screening *k, const struct screen_score *score)
+{
+    int64_t sum, good = conf_int(k->screen->conf, P_postscreen_dnsbl_allowlist_threshold);
+    return score && screen_score_is_whole(score, &sum) &&
+           (!(k->todo & SCREEN_BIT(SCREEN_GREET)) || (good < 0 && sum <= good));
+}
+
+/* Wait until DEADLINE whether the client says something, or until the lists have said
+ * enough, which is looked at in ever longer intervals. */
+static enum stream_result listen_until(struct screening *k, int64_t deadline,
+                                       const struct screen_score *score,
+                                       struct view *early)
 {
     struct stream *s = k->session->stream;
-    struct view early;
-    stream_set_deadline(s, deadline);
-    enum stream_result got = stream_read_some(s, 512, &early);
+    enum stream_result got;
+    int64_t end, pause = CLOCK_SECOND / 100;
+    do {
+        end = score && clock_in(pause) < deadline ? clock_in(pause) : deadline;
+        pause *= 2;
+        stream_set_deadline(s, end);
+        got = stream_read_some(s, 512, early);
+    } while (got == STREAM_TIMEOUT && end < deadline && !has_heard_enough(k, score));
     stream_set_deadline(s, CLOCK_NEVER);
+    return got;
+}
+
+/* The time before the banner.  False: the client is gone, or dropped. */
+static bool watch(struct screening *k, int64_t deadline, const struct screen_score *score)
+{
+    struct view early;
+    enum stream_result got = listen_until(k, deadline, score, &early);
     if (got == STREAM_TIMEOUT) {
-        if (k->todo & SCREEN_BIT(SCREEN_GREET))
+        if (k->todo & SCREEN_BIT(SCREEN_GREET) && clock_mono() >= deadline)
             screen_pass(k, SCREEN_GREET,
                         conf_time(k->screen->conf, P_postscreen_greet_ttl) /
                             CLOCK_SECOND);
@@ -127,7 +150,7 @@ static bool watch(struct screening *k, int64_t deadline)
         screen_hangup(k, "before");
         return false;
     }
-    stream_unread(s, early.n);
+    stream_unread(k->session->stream, early.n);
     if (!(k->todo & SCREEN_BIT(SCREEN_GREET)))
         return true;
     if (!early_talker(k))
@@ -180,7 +203,7 @@ static bool test_early(struct screening *k)
     }
     if (k->todo & SCREEN_BIT(SCREEN_DNSBL))
         score = screen_ask_lists(s, k->address);
-    bool goes_on = watch(k, clock_in(greet_wait(s)));
+    bool goes_on = watch(k, clock_in(greet_wait(s)), score);
     if (score && goes_on)
         return judge_score(k, score);
     if (score) {
@@ -290,7 +313,7 @@ static void test(struct screening *k, struct view server)
             screen_log(s, "PASS OLD %s", k->who);
         return;
     }
-    if (most > 0 && s->testing > most) {
+    if (most > 0 && s->testing >= most) {
         (void)refuse(k, "reject: connect", "all screening ports busy",
                      "421 4.3.2 All screening ports are busy");
         return;
@@ -349,8 +372,11 @@ bool screen_admits(struct screen *screen, struct session *client,
                           .session = &s,
                           .refusal = VIEW("450 4.3.2 Service currently unavailable"),
                           .began = clock_mono()};
-    if (!client_behind_proxy(&s, peer))
+    if (!client_behind_proxy(&s, peer)) {
+        reply(&s, "421 4.3.2 No system resources");
+        (void)(stream_flush(s.stream) == STREAM_OK);
         return false;
+    }
     client_identify(&s, peer);
     k.address = s.facts.client_address;
     (void)snprintf(k.who, sizeof k.who, "[%.*s]:%.*s", VIEW_FMT(k.address),

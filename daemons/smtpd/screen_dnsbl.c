@@ -142,6 +142,12 @@ struct screen_score *screen_ask_lists(struct screen *s, struct view address)
     return x;
 }
 
+bool screen_score_is_whole(const struct screen_score *x, int64_t *sum)
+{
+    *sum = x->sum;
+    return x->holders == 1;
+}
+
 int64_t screen_take_score(struct screen *s, struct screen_score *x, struct arena *a,
                           struct view *where, int64_t *ttl)
 {

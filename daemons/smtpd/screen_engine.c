@@ -64,12 +64,12 @@ static void fail(struct talk *t, enum screen_test test, const char *text)
         screen_pass(t->k, test, conf_time(c, P_postscreen_dnsbl_min_ttl) / CLOCK_SECOND);
 }
 
-static void test_newline(struct talk *t, int ending)
+static void test_newline(struct talk *t, int ending, struct view line)
 {
     if (ending != 1 || !is_tested(t, SCREEN_NEWLINE))
         return;
-    screen_log(t->k->screen, "BARE NEWLINE from %s after %s", t->k->who,
-               t->s->facts.where);
+    screen_log(t->k->screen, "BARE NEWLINE from %s after %.*s", t->k->who,
+               VIEW_FMT(view_sub(line, 0, 100)));
     fail(t, SCREEN_NEWLINE, "5.5.1 Protocol error");
 }
 
@@ -111,12 +111,43 @@ static void pass_deep(struct talk *t)
 
 /* --- verbs --- */
 
+/* As postscreen reads a path: no more than a name for the log.  "<a b>" up to the
+ * bracket, else one word; quotes and backslashes go.  False without a colon. */
+static bool read_path(struct talk *t, struct view args, struct view *address)
+{
+    struct view before, rest;
+    struct str out = STR_INIT(1024);
+    bool is_quoted = false;
+    if (!view_cut(args, ':', &before, &rest))
+        return false;
+    rest = view_trim_space(rest);
+    char stop = view_starts(rest, VIEW("<")) ? '>' : ' ';
+    size_t begin = stop == '>';
+    if (view_starts(view_from(rest, begin), VIEW("@")) && view_has(rest, ':'))
+        begin = view_find(rest, ':') + 1; /* a route */
+    for (size_t i = begin; i < rest.n && (is_quoted || rest.p[i] != stop); i++) {
+        if (rest.p[i] == '"')
+            is_quoted = !is_quoted;
+        else if (rest.p[i] != '\\' || ++i < rest.n)
+            str_add_char(&out, rest.p[i]);
+    }
+    *address = arena_dup(t->s->arena, str_view(&out));
+    str_done(&out);
+    return true;
+}
+
+static void forget_sender(struct talk *t)
+{
+    t->has_sender = false;
+}
+
 static void do_helo(struct talk *t, struct view args)
 {
     if (args.n == 0) {
         reply(t->s, "501 Syntax: HELO hostname");
         return;
     }
+    forget_sender(t);
     str_clear(&t->s->helo);
     session_clean_name(args, &t->s->helo);
     t->s->facts.helo_name = str_view(&t->s->helo);
@@ -131,29 +162,29 @@ static void do_ehlo(struct talk *t, struct view args)
         reply(t->s, "501 Syntax: EHLO hostname");
         return;
     }
+    forget_sender(t);
     (void)verb_ehlo(t->s, &(struct command){.args = args});
     t->greeted = true;
 }
 
 static void do_starttls(struct talk *t, struct view args)
 {
-    t->has_sender = false;
+    forget_sender(t);
     if (verb_starttls(t->s, &(struct command){.args = args}))
         t->greeted = false;
     else if (t->s->lost)
-        t->k->hung_up = true;
+        screen_hangup(t->k, "after");
 }
 
 static void do_mail(struct talk *t, struct view args)
 {
-    struct view path, rest;
     if (conf_bool(settings(t), P_smtpd_helo_required) && !t->greeted)
         reply(t->s, "503 5.5.1 Error: send HELO/EHLO first");
     else if (t->has_sender)
         reply(t->s, "503 5.5.1 Error: nested MAIL command");
-    else if (smtp_path_split(args, VIEW("FROM"), false, &path, &rest) != SMTP_PATH_OK)
+    else if (!read_path(t, args, &t->sender))
         reply(t->s, "501 5.5.4 Syntax: MAIL FROM:<address>");
-    else if (path_parse(t->s, path, true, true, t->s->arena, &t->sender)) {
+    else {
         t->has_sender = true;
         reply(t->s, "250 2.1.0 Ok");
     }
@@ -161,13 +192,13 @@ static void do_mail(struct talk *t, struct view args)
 
 static void do_rcpt(struct talk *t, struct view args)
 {
-    struct view path, rest, to;
+    struct view to;
     pass_deep(t);
     if (!t->has_sender)
         reply(t->s, "503 5.5.1 Error: need MAIL command");
-    else if (smtp_path_split(args, VIEW("TO"), false, &path, &rest) != SMTP_PATH_OK)
+    else if (!read_path(t, args, &to))
         reply(t->s, "501 5.5.4 Syntax: RCPT TO:<address>");
-    else if (path_parse(t->s, path, false, true, t->arena, &to)) {
+    else {
         screen_log(t->k->screen,
                    "NOQUEUE: reject: RCPT from %s: %.*s; from=<%.*s>, to=<%.*s>, "
                    "proto=%.*s, helo=<%.*s>",
@@ -177,30 +208,27 @@ static void do_rcpt(struct talk *t, struct view args)
     }
 }
 
+/* Who goes on without a recipient wants to send all the same: that is the end. */
 static void do_data(struct talk *t, struct view args)
 {
-    if (args.n > 0) {
-        reply(t->s, "501 5.5.4 Syntax: DATA");
-        return;
-    }
-    if (t->has_sender)
-        screen_log(t->k->screen, "DATA without valid RCPT from %s", t->k->who);
-    reply(t->s, t->has_sender ? "554 5.5.1 Error: no valid recipients"
-                              : "503 5.5.1 Error: need RCPT command");
+    screen_log(t->k->screen, "DATA without valid RCPT from %s", t->k->who);
+    end(t, args.n > 0      ? VIEW("501 5.5.4 Syntax: DATA")
+           : t->has_sender ? VIEW("554 5.5.1 Error: no valid recipients")
+                           : VIEW("503 5.5.1 Error: need RCPT command"));
 }
 
 static void do_bdat(struct talk *t, struct view args)
 {
     (void)args;
     screen_log(t->k->screen, "BDAT without valid RCPT from %s", t->k->who);
-    end(t, t->has_sender ? VIEW("521 5.5.1 Error: no valid recipients")
-                         : VIEW("521 5.5.1 Error: need MAIL command"));
+    end(t, t->has_sender ? VIEW("554 5.5.1 Error: no valid recipients")
+                         : VIEW("554 5.5.1 Error: need MAIL command"));
 }
 
 static void do_rset(struct talk *t, struct view args)
 {
     (void)args;
-    t->has_sender = false;
+    forget_sender(t);
     reply(t->s, "250 2.0.0 Ok");
 }
 
@@ -304,7 +332,7 @@ static bool read_line(struct talk *t, struct view *line)
     stream_set_deadline(t->s->stream, CLOCK_NEVER);
     if (got == STREAM_OK) {
         *line = filtered(t, arena_dup(t->arena, *line));
-        test_newline(t, ending);
+        test_newline(t, ending, *line);
         return !t->s->closing;
     }
     if (got == STREAM_TIMEOUT) {
@@ -331,7 +359,8 @@ void screen_talk(struct screening *k)
     k->began = clock_mono();
     str_init(&t.s->helo, 1024);
     t.s->facts.protocol = VIEW("SMTP");
-    reply(t.s, "220 %s", conf_cstr(settings(&t), P_smtpd_banner));
+    if (!(k->failed & SCREEN_BIT(SCREEN_GREET))) /* who spoke first has asked already */
+        reply(t.s, "220 %s", conf_cstr(settings(&t), P_smtpd_banner));
     while (!t.s->closing && !k->hung_up && read_line(&t, &line)) {
         obey(&t, line);
         arena_reset(t.arena);

@@ -81,6 +81,8 @@ enum screen_verdict screen_judge(struct screen *s, struct view address);
 struct screen_score;
 /* Ask all lists at once. */
 struct screen_score *screen_ask_lists(struct screen *s, struct view address);
+/* Have all lists answered?  *SUM: what is known by now. */
+bool screen_score_is_whole(const struct screen_score *score, int64_t *sum);
 /* What is known by now; the rest is not waited for. *WHERE, in A: the list that weighs
  * most, as clients see it; *TTL in seconds. */
 int64_t screen_take_score(struct screen *s, struct screen_score *score, struct arena *a,

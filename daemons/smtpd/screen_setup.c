@@ -154,7 +154,8 @@ static void read_tests(struct screen *s)
     s->actions[SCREEN_COMMAND] = action(c, P_postscreen_non_smtp_command_action);
     s->actions[SCREEN_NEWLINE] = action(c, P_postscreen_bare_newline_action);
     const bool on[SCREEN_TESTS] = {
-        [SCREEN_GREET] = conf_time(c, P_postscreen_greet_wait) > 0,
+        [SCREEN_GREET] = conf_time(c, P_postscreen_greet_wait) > 0 &&
+                         conf_view(c, P_postscreen_greet_banner).n > 0,
         [SCREEN_DNSBL] = s->n_sites > 0,
         [SCREEN_PIPELINING] = conf_bool(c, P_postscreen_pipelining_enable),
         [SCREEN_COMMAND] = conf_bool(c, P_postscreen_non_smtp_command_enable),

@@ -92,7 +92,7 @@ AFTER = [
      "550 5.5.1 Protocol error", "NON-SMTP COMMAND"),
     ("newline_drop", {**DEEP, "postscreen_bare_newline_enable": "yes",
                       "postscreen_bare_newline_action": "drop"}, [b"NOOP\n"],
-     "521 5.5.1 Protocol error", "BARE NEWLINE from .* after CONNECT"),
+     "521 5.5.1 Protocol error", "BARE NEWLINE from .* after NOOP"),
     ("pipelining_enforce", DEEP,
      [b"EHLO c\r\nRSET\r\n", b"", "MAIL FROM:<a@b.example>", "RCPT TO:<chris@maison.mrs>"],
      None, r"COMMAND PIPELINING from .* after EHLO: RSET\\r\\n"),
@@ -151,7 +151,8 @@ def test_early_talker_and_pass(instance):
         instance.wait_log(r"DISCONNECT \[127.0.0.2\]:\d+")
         with site.door("plain", "127.0.0.4") as talk:
             talk.say("EHLO early")
-            assert talk.reply().startswith("220-gw1.maison.mrs ESMTP Postfix\n220 gw1")
+            assert talk.reply().startswith("220-gw1.maison.mrs ESMTP Postfix\n250-gw1")
+            talk.say("EHLO again")
             assert "PIPELINING" not in talk.reply()
             for line, answer in (("MAIL FROM:<a@b.example>", "250 2.1.0 Ok"),
                                  ("RCPT TO:<chris@maison.mrs>", "550 5.5.1 Protocol error"),

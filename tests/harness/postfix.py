@@ -68,6 +68,7 @@ class Postfix(Instance):
             "import_environment": "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LD_LIBRARY_PATH",
         })
         self.master_cf = MASTER_CF + EXTRA_SERVICES
+        self.prefix = []  # a command that starts the commands
 
     def write(self):
         super().write()
@@ -88,7 +89,8 @@ class Postfix(Instance):
         arguments = mode + [str(a) for a in arguments]
         flag = "-C" if command in ("mailq", "newaliases", "sendmail") else "-c"
         path = self.package / "usr/sbin" / program.get(command, command)
-        done = subprocess.run([str(path), flag, str(self.config)] + arguments, input=stdin,
+        prefix = [str(word) for word in self.prefix]
+        done = subprocess.run(prefix + [str(path), flag, str(self.config)] + arguments, input=stdin,
                               capture_output=True, timeout=timeout,
                               env=dict(self.environment(), **(env or {})),
                               text=not isinstance(stdin, bytes))
