@@ -49,6 +49,11 @@ enum result system_check(struct auth *a, struct view user, struct view password,
 /* rehash.c: after a login with an old kind of hash, store a better one. */
 void rehash(struct auth *a, struct view user, struct view password, struct arena *arena);
 
+/* Keep FRESH as USER's password, in the table of ours that has the old one; false with
+ * *E, a text for the user.  May suspend. */
+bool password_change(struct auth *a, struct view user, struct view fresh,
+                     struct arena *arena, struct error *e) MUST_CHECK;
+
 /* token.c: bearer tokens (RFC 7519), signed by one of auth_token_keys. */
 struct keyring *keyring_open(const struct conf *c, struct error *e);
 void keyring_close(struct keyring *k);

@@ -1,7 +1,8 @@
-/* rehash - a login that succeeded with an old kind of hash leaves a better one
+/* rehash - stored passwords change: by their owner, or to a better kind of hash
  *
- * Only then is the password known.  Only where the table is ours to write: a text file
- * with its index; what another database holds stays as it is.
+ * A login that succeeded with an old kind of hash leaves a better one: only then is the
+ * password known.  Only where the table is ours to write: a text file with its index;
+ * what another database holds stays as it is.
  */
 #include "auth.h"
 
@@ -65,4 +66,36 @@ void rehash(struct auth *a, struct view user, struct view password, struct arena
         str_done(&r->stored);
     }
     memory_free(r);
+}
+
+bool password_change(struct auth *a, struct view user, struct view fresh,
+                     struct arena *arena, struct error *e)
+{
+    struct view stored;
+    struct error problem = ERROR_INIT;
+    struct renewal *r = NEW(struct renewal);
+    bool good = false;
+    if (fresh.n == 0 || fresh.n > PASSWORD_MAX) {
+        error_set(e, "5.7.0", "The new password is empty or too long");
+    } else if (credentials_stored(a, user, arena, &stored, &problem) != OK ||
+               !user_file_find(a->conf, arena, &r->file, &problem) ||
+               access(r->file.path, W_OK) != 0) {
+        error_set(e, "5.7.0", "This password cannot be changed here");
+    } else {
+        r->scheme = conf_view(a->conf, P_auth_password_scheme);
+        r->user = user;
+        r->password = fresh;
+        r->stored = STR_INIT(PASSWORD_STORED_MAX);
+        thread_run(renew_work, r);
+        good = r->good;
+        if (good)
+            log_info("password of %.*s was changed by its owner", VIEW_FMT(user));
+        else {
+            log_warning("password of %.*s: %s", VIEW_FMT(user), error_cstr(&r->error));
+            error_set(e, "4.3.0", "The password could not be changed at this time");
+        }
+        str_done(&r->stored);
+    }
+    memory_free(r);
+    return good;
 }

@@ -1,4 +1,4 @@
-/* session - AUTH_BEGIN, challenges and answers, a verdict
+/* session - AUTH_BEGIN, challenges and answers, a verdict; or a change of password
  *
  * One connection is one login.  What comes is checked by lib/ipc; who connects runs under
  * our own rights, but may have been broken into: it gets verdicts, never what is stored.
@@ -83,6 +83,60 @@ static void run(struct auth *a, struct dialogue *d, const struct ipc_message *m)
         log_debug("verdict: %s", error_cstr(&d->error));
 }
 
+static bool ask_nothing(void *arg, struct view challenge, struct view *answer)
+{
+    (void)arg;
+    (void)challenge;
+    (void)answer;
+    return false;
+}
+
+/* The old password is tried as a login, with all that failures bring with them. */
+static enum sasl_outcome try_old(struct auth *a, struct dialogue *d,
+                                 const struct ipc_message *m, struct view *user)
+{
+    struct str plain = STR_INIT(SASL_MESSAGE_MAX);
+    struct exchange *x = ARENA_NEW(d->arena, struct exchange);
+    x->auth = a;
+    x->ask = ask_nothing;
+    x->service = ipc_get_view(m, IPC_ATTR_SERVICE);
+    x->client_address = ipc_get_view(m, IPC_ATTR_CLIENT_ADDRESS);
+    str_add_char(&plain, '\0');
+    str_add(&plain, ipc_get_view(m, IPC_ATTR_USER));
+    str_add_char(&plain, '\0');
+    str_add(&plain, ipc_get_view(m, IPC_ATTR_PASSWORD));
+    x->sasl.arena = d->arena;
+    x->sasl.has_initial = true;
+    x->sasl.initial = str_view(&plain);
+    enum sasl_outcome o = exchange_run(x, VIEW("PLAIN"));
+    *user = arena_dup(d->arena, x->sasl.user);
+    explicit_bzero(plain.p, plain.n);
+    str_done(&plain);
+    return o;
+}
+
+static void change(struct auth *a, struct dialogue *d, const struct ipc_message *m)
+{
+    struct view user;
+    struct error *problem = ARENA_NEW(d->arena, struct error);
+    struct ipc_message *answer;
+    enum sasl_outcome o = try_old(a, d, m, &user);
+    if (o != SASL_PROVED) {
+        answer = ipc_message_new(d->arena, IPC_AUTH_REFUSED);
+        ipc_put_u64(answer, IPC_ATTR_OUTCOME_CODE, o);
+        ipc_put_cstr(answer, IPC_ATTR_TEXT, "");
+    } else if (password_change(a, user, ipc_get_view(m, IPC_ATTR_NEW_PASSWORD), d->arena,
+                               problem)) {
+        answer = ipc_message_new(d->arena, IPC_OK);
+    } else {
+        answer = ipc_message_new(d->arena, IPC_ERROR);
+        ipc_put_cstr(answer, IPC_ATTR_STATUS, problem->status);
+        ipc_put_cstr(answer, IPC_ATTR_TEXT, problem->text);
+    }
+    if (!ipc_send(d->ipc, answer, clock_in(SEND_TIMEOUT), &d->error))
+        log_debug("change: %s", error_cstr(&d->error));
+}
+
 void auth_session(struct auth *a, int fd)
 {
     struct dialogue d = {.ipc = ipc_open(fd), .arena = arena_new(), .error = ERROR_INIT};
@@ -92,6 +146,8 @@ void auth_session(struct auth *a, int fd)
     while (m != NULL && ipc_message_type(m) == IPC_HELLO);
     if (m != NULL && ipc_message_type(m) == IPC_AUTH_BEGIN)
         run(a, &d, m);
+    else if (m != NULL && ipc_message_type(m) == IPC_AUTH_CHANGE)
+        change(a, &d, m);
     else
         log_warning("login: %s", m ? "unexpected message" : error_cstr(&d.error));
     arena_free(d.arena);

@@ -40,5 +40,11 @@ bool auth_offer(const struct auth_login *l, struct arena *a, struct view *names,
                 struct error *e) MUST_CHECK;
 /* Run MECHANISM, one of those offered.  May suspend. */
 enum sasl_outcome auth_login(struct auth_login *l, struct view mechanism) MUST_CHECK;
+/* Give USER the password FRESH, if OLD is the present one; only the builtin server can.
+ * PROVED: done.  UNAVAILABLE: *E of L->sasl tells what the user should know.  May
+ * suspend.
+ */
+enum sasl_outcome auth_change(struct auth_login *l, struct view user, struct view old,
+                              struct view fresh) MUST_CHECK;
 
 #endif

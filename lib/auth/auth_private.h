@@ -15,6 +15,9 @@ struct auth_type {
                   struct error *e);
     /* May suspend. */
     enum sasl_outcome (*login)(struct auth_login *l, struct view mechanism);
+    /* NULL: it cannot.  May suspend. */
+    enum sasl_outcome (*change)(struct auth_login *l, struct view user, struct view old,
+                                struct view fresh);
 };
 
 extern const struct auth_type auth_builtin, auth_dovecot, auth_saslauthd, auth_cyrus;

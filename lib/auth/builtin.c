@@ -82,14 +82,19 @@ static enum sasl_outcome converse(struct auth_login *l, struct ipc *c)
     }
 }
 
-static enum sasl_outcome login(struct auth_login *l, struct view mechanism)
+static struct ipc *dial(struct auth_login *l)
 {
     const struct conf *conf = l->server->conf;
+    return ipc_dial(conf_view(conf, P_queue_directory), ENDPOINT_PRIVATE,
+                    conf_view(conf, P_auth_service_name), "login",
+                    clock_in(l->server->timeout), &l->sasl.error);
+}
+
+static enum sasl_outcome login(struct auth_login *l, struct view mechanism)
+{
     struct error *e = &l->sasl.error;
     enum sasl_outcome o = SASL_UNAVAILABLE;
-    struct ipc *c = ipc_dial(conf_view(conf, P_queue_directory), ENDPOINT_PRIVATE,
-                             conf_view(conf, P_auth_service_name), "login",
-                             clock_in(l->server->timeout), e);
+    struct ipc *c = dial(l);
     if (c != NULL && ipc_send(c, begin(l, mechanism), clock_in(l->server->timeout), e))
         o = converse(l, c);
     if (o == SASL_UNAVAILABLE)
@@ -99,4 +104,33 @@ static enum sasl_outcome login(struct auth_login *l, struct view mechanism)
     return o;
 }
 
-const struct auth_type auth_builtin = {VIEW("builtin"), names, login};
+/* A failure may take as long as the slowest refusal (auth_failure_delay_limit). */
+static enum sasl_outcome change(struct auth_login *l, struct view user, struct view old,
+                                struct view fresh)
+{
+    struct error *e = &l->sasl.error;
+    struct ipc_message *answer, *m = ipc_message_new(l->sasl.arena, IPC_AUTH_CHANGE);
+    enum sasl_outcome o = SASL_UNAVAILABLE;
+    ipc_put_view(m, IPC_ATTR_SERVICE, l->server->service);
+    ipc_put_view(m, IPC_ATTR_CLIENT_ADDRESS, l->client_address);
+    ipc_put_view(m, IPC_ATTR_USER, user);
+    ipc_put_view(m, IPC_ATTR_PASSWORD, old);
+    ipc_put_view(m, IPC_ATTR_NEW_PASSWORD, fresh);
+    struct ipc *c = dial(l);
+    if (c == NULL)
+        return o;
+    if (ipc_send(c, m, clock_in(l->server->timeout), e) &&
+        (answer = ipc_receive(c, l->sasl.arena, clock_in(l->server->timeout), e))) {
+        if (ipc_message_type(answer) == IPC_OK)
+            o = SASL_PROVED;
+        else if (ipc_message_type(answer) == IPC_AUTH_REFUSED)
+            o = (enum sasl_outcome)ipc_get_u64(answer, IPC_ATTR_OUTCOME_CODE,
+                                               SASL_REFUSED);
+        else
+            error_set(e, "5.7.0", "%.*s", VIEW_FMT(ipc_get_view(answer, IPC_ATTR_TEXT)));
+    }
+    ipc_close(c);
+    return o;
+}
+
+const struct auth_type auth_builtin = {VIEW("builtin"), names, login, change};

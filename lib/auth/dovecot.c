@@ -219,4 +219,4 @@ static enum sasl_outcome login(struct auth_login *l, struct view mechanism)
     return o;
 }
 
-const struct auth_type auth_dovecot = {VIEW("dovecot"), names, login};
+const struct auth_type auth_dovecot = {VIEW("dovecot"), names, login, NULL};

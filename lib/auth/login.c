@@ -89,3 +89,15 @@ enum sasl_outcome auth_login(struct auth_login *l, struct view mechanism)
         return type->login(l, mechanism);
     return SASL_UNAVAILABLE;
 }
+
+enum sasl_outcome auth_change(struct auth_login *l, struct view user, struct view old,
+                              struct view fresh)
+{
+    const struct auth_type *type = find_type(l->server);
+    if (!auth_server_check(l->server, &l->sasl.error))
+        return SASL_UNAVAILABLE;
+    if (type->change != NULL)
+        return type->change(l, user, old, fresh);
+    error_set(&l->sasl.error, "5.7.0", "Passwords cannot be changed here");
+    return SASL_UNAVAILABLE;
+}

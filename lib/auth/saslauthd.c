@@ -125,7 +125,7 @@ static enum sasl_outcome login(struct auth_login *l, struct view mechanism)
     return saslauthd_login(l, mechanism, is_path ? l->server->path : usual_socket);
 }
 
-const struct auth_type auth_saslauthd = {VIEW("saslauthd"), names, login};
+const struct auth_type auth_saslauthd = {VIEW("saslauthd"), names, login, NULL};
 
 /* --- Cyrus' file --- */
 
@@ -212,4 +212,4 @@ static enum sasl_outcome cyrus_login(struct auth_login *l, struct view mechanism
     return saslauthd_login(l, mechanism, socket);
 }
 
-const struct auth_type auth_cyrus = {VIEW("cyrus"), cyrus_names, cyrus_login};
+const struct auth_type auth_cyrus = {VIEW("cyrus"), cyrus_names, cyrus_login, NULL};

@@ -17,6 +17,9 @@
 
 struct stream;
 
+/* Most bytes that stream_give_input() takes. */
+#define STREAM_INPUT_MAX ((size_t)64 * 1024)
+
 enum stream_result {
     STREAM_OK,
     STREAM_EOF,      /* the other side closed */
@@ -73,7 +76,7 @@ bool stream_has_input(struct stream *s);
 /* Look at pending bytes without taking them. */
 struct view stream_peek(struct stream *s);
 /* Put V in front of what is read next: what another process had read already.  Before
- * the first read call; at most 64 KiB; not on memory. */
+ * the first read call, or when no input is pending; at most STREAM_INPUT_MAX. */
 void stream_give_input(struct stream *s, struct view v);
 /* Throw away pending input (STARTTLS). */
 void stream_drop_input(struct stream *s);
