@@ -27,26 +27,31 @@ static bool refuse_client(struct session *s, const char *what, uint64_t value,
     return false;
 }
 
-bool limits_begin(struct session *s)
+void limits_register(struct session *s)
 {
     const struct smtpd *d = s->server;
-    struct anvil_counts counts;
     struct error e = ERROR_INIT;
     if (d->standalone || s->may_xclient || !d->limit_exceptions ||
         match_client(d->limit_exceptions, s->facts.client_name, s->facts.client_address,
                      &e) == MATCH_YES)
-        return true;
+        return;
     struct view client =
         anvil_client(s->arena, s->facts.client_address,
                      (unsigned)conf_int(d->conf, P_smtpd_client_ipv4_prefix_length),
                      (unsigned)conf_int(d->conf, P_smtpd_client_ipv6_prefix_length));
-    s->anvil = anvil_connect(d->conf, view_of(d->service_name), client, &counts);
+    s->anvil =
+        anvil_connect(d->conf, view_of(d->service_name), client, &s->anvil_connected);
+}
+
+bool limits_begin(struct session *s)
+{
+    const struct anvil_counts *counts = &s->anvil_connected;
     if (!s->anvil)
         return true;
-    if (is_over(counts.count, s, P_smtpd_client_connection_count_limit))
-        return refuse_client(s, "concurrency", counts.count, "too many connections");
-    if (is_over(counts.rate, s, P_smtpd_client_connection_rate_limit))
-        return refuse_client(s, "rate", counts.rate, "too many connections");
+    if (is_over(counts->count, s, P_smtpd_client_connection_count_limit))
+        return refuse_client(s, "concurrency", counts->count, "too many connections");
+    if (is_over(counts->rate, s, P_smtpd_client_connection_rate_limit))
+        return refuse_client(s, "rate", counts->rate, "too many connections");
     return true;
 }
 
@@ -69,12 +74,8 @@ bool limits_allow(struct session *s, enum anvil_event event)
                            "too much mail", "Message delivery request"},
         [ANVIL_RECIPIENT] = {P_smtpd_client_recipient_rate_limit, "450 4.7.1",
                              "too many recipients", "Recipient address"},
-        [ANVIL_NEW_TLS] = {P_smtpd_client_new_tls_session_rate_limit, "454 4.7.0",
-                           "too many new TLS sessions", "New TLS session"},
         [ANVIL_AUTH] = {P_smtpd_client_auth_rate_limit, "450 4.7.1",
                         "too many AUTH commands", "AUTH command"},
-        [ANVIL_NEW_TLS_REPORT] = {P_smtpd_client_new_tls_session_rate_limit, "454 4.7.0",
-                                  "too many new TLS sessions", "New TLS session"},
     };
     struct anvil_counts counts;
     if (!s->anvil || conf_int(s->server->conf, events[event].limit) == 0 ||
@@ -86,5 +87,40 @@ bool limits_allow(struct session *s, enum anvil_event event)
     log_warning("%s rate limit exceeded: %llu from %.*s for service %s",
                 events[event].what, (unsigned long long)counts.rate,
                 VIEW_FMT(s->facts.client_display), s->server->service_name);
+    return false;
+}
+
+static bool has_too_many_handshakes(struct session *s, enum anvil_event event,
+                                    struct anvil_counts *counts)
+{
+    return s->anvil &&
+           conf_int(s->server->conf, P_smtpd_client_new_tls_session_rate_limit) > 0 &&
+           anvil_count(s->anvil, event, counts) &&
+           is_over(counts->rate, s, P_smtpd_client_new_tls_session_rate_limit);
+}
+
+bool limits_allow_starttls(struct session *s)
+{
+    struct anvil_counts counts;
+    if (!has_too_many_handshakes(s, ANVIL_NEW_TLS_REPORT, &counts))
+        return true;
+    reply_error_about(s, NOTICE_POLICY,
+                      "454 4.7.0 Error: too many new TLS sessions from %.*s",
+                      VIEW_FMT(s->facts.client_display));
+    return false;
+}
+
+bool limits_allow_new_tls(struct session *s)
+{
+    struct anvil_counts counts;
+    if (!has_too_many_handshakes(s, ANVIL_NEW_TLS, &counts))
+        return true;
+    reply_error_about(s, NOTICE_POLICY,
+                      "421 4.7.0 %.*s Error: too many new TLS sessions from %.*s",
+                      VIEW_FMT(conf_view(s->server->conf, P_myhostname)),
+                      VIEW_FMT(s->facts.client_display));
+    log_warning("New TLS session rate limit exceeded: %llu from %.*s for service %s",
+                (unsigned long long)counts.rate, VIEW_FMT(s->facts.client_display),
+                s->server->service_name);
     return false;
 }

@@ -401,7 +401,7 @@ static bool wrap(struct session *s)
     } else if (!session_start_tls(s)) {
         connection_failed(s, STREAM_EOF);
     }
-    return !s->lost;
+    return !s->lost && !s->closing;
 }
 
 void session_run(struct session *s)
@@ -412,6 +412,7 @@ void session_run(struct session *s)
     transcript_open(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
     stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
+    limits_register(s);
     if ((!s->server->tls_wrapper || wrap(s)) && limits_begin(s) && greet(s))
         command_loop(s);
     limits_end(s);

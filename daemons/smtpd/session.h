@@ -7,6 +7,7 @@
 #define SMTPD_SESSION_H
 
 #include "access/access.h"
+#include "access/anvil.h"
 #include "base/arena.h"
 #include "cleanup/cleanup.h"
 #include "dsn/notice.h"
@@ -102,11 +103,12 @@ struct session {
     struct arena *arena;         /* facts of the client; lives as long as the session */
     struct access_subject facts; /* who the client is and what it asked for */
     struct forwarded forwarded;
-    struct milters *milters;         /* NULL: none */
-    struct milter_list *own_milters; /* from smtpd_milter_maps */
-    struct view milter_refusal;      /* of the recipient that milters are told of */
-    struct ipc *anvil;               /* the session is counted; NULL: it is not */
-    struct ipc *user_anvil;          /* counts the user only; NULL: not yet needed */
+    struct milters *milters;             /* NULL: none */
+    struct milter_list *own_milters;     /* from smtpd_milter_maps */
+    struct view milter_refusal;          /* of the recipient that milters are told of */
+    struct ipc *anvil;                   /* the session is counted; NULL: it is not */
+    struct anvil_counts anvil_connected; /* what it said when the session began */
+    struct ipc *user_anvil;              /* counts the user only; NULL: not yet needed */
     bool may_xclient, may_xforward;
     char id[48];                     /* in the log at debug level, also without mail */
     struct trail trail;              /* of what is consulted, at debug level */

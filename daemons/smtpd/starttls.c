@@ -132,7 +132,7 @@ bool session_start_tls(struct session *s)
     forget_the_past(s);
     tell_policy(s);
     check_certificate(s);
-    if (!s->tls.resumed && !limits_allow(s, ANVIL_NEW_TLS))
+    if (!s->tls.resumed && !limits_allow_new_tls(s))
         s->closing = true;
     return true;
 }
@@ -166,7 +166,7 @@ bool verb_starttls(struct session *s, const struct command *c)
                           "454 4.7.0 TLS not available due to local problem");
         return false;
     }
-    if (!limits_allow(s, ANVIL_NEW_TLS_REPORT))
+    if (!limits_allow_starttls(s))
         return false;
     reply(s, "220 2.0.0 Ready to start TLS");
     enum stream_result sent = stream_flush(s->stream);

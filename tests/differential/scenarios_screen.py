@@ -1,11 +1,9 @@
 """Services and scenarios of test_screen: what strangers say to postscreen.
 
-A scenario is a service, and visits: lists of steps. "text" is said, then a reply is read; bytes
-are sent alone; READ reads a reply, TEASER its first line, CLOSE hangs up, TLS shakes hands, a number sleeps. {me} is the
-client's address, which differs from one scenario to the next.
+A scenario is a service, and visits: lists of steps (see visitor), each from an address of its own.
 """
 
-READ, TEASER, CLOSE, TLS = "read", "teaser", "close", "tls"
+from .visitor import CLOSE, READ, TEASER, TLS
 
 BASE = {"mydestination": "maison.mrs", "local_transport": "discard", "local_recipient_maps": "",
         "mynetworks": "192.0.2.0/24", "postscreen_greet_wait": "1s", "postscreen_cache_map": "",

@@ -8,17 +8,17 @@ import concurrent.futures
 import contextlib
 import re
 import socket
-import ssl
 import time
 
 import pytest
 
 from harness import postfix
-from harness.instance import PATIENCE, Dialogue, Instance, free_port, wait_until
+from harness.instance import PATIENCE, Instance, free_port, wait_until
 from testnet.dnsserver import DnsServer
 from tls.certificates import Authority
 
-from .scenarios_screen import BASE, CLOSE, CROWDS, LISTED, READ, SCENARIOS, SERVICES, TEASER, TLS
+from .scenarios_screen import BASE, CLOSE, CROWDS, LISTED, SCENARIOS, SERVICES
+from .visitor import Visitor, wait_until_later
 
 pytestmark = pytest.mark.skipif(not postfix.is_available(),
                                 reason="Postfix needs root and its package")
@@ -50,56 +50,6 @@ class RealPostfix(postfix.Postfix):
         super().start()
         self.prefix = []
         return self
-
-
-class Visitor(Dialogue):
-    """A client with an address of its own."""
-
-    def __init__(self, port, address):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE,
-                                               source_address=(address, 0))
-        self.file = self.socket.makefile("rb")
-
-    def reply(self):
-        try:
-            return super().reply()
-        except OSError:  # nothing in time, and nothing from then on
-            return "(nothing)"
-
-    def start_tls(self, heard):
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        try:
-            self.socket = context.wrap_socket(self.socket)
-            self.file = self.socket.makefile("rb")
-        except OSError as error:
-            heard.append(f"(no TLS: {error})")
-
-    def step(self, step, address, heard):
-        if step == READ:
-            heard.append(self.reply())
-        elif step == TEASER:
-            heard.append(self.file.readline().decode())
-        elif step == TLS:
-            self.start_tls(heard)
-        elif isinstance(step, bytes):
-            with contextlib.suppress(ConnectionError):
-                self.socket.sendall(step.replace(b"{me}", address.encode()))
-        elif isinstance(step, (int, float)):
-            # A pause that is part of the scenario: nothing tells when it is over.
-            wait_until_later(step)
-        else:
-            self.say(step)
-            heard.append(self.reply())
-
-
-def wait_until_later(seconds):
-    with contextlib.suppress(TimeoutError, socket.timeout), socket.socket(
-            socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.settimeout(seconds)
-        silent.recv(1)
 
 
 class Side:
