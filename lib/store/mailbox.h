@@ -87,7 +87,6 @@ enum store_result mailbox_status(struct mailbox *b, bool with_size,
 struct uid_list {
     unsigned references;
     size_t n;
-    uint64_t modseq; /* mailbox_modseq() at that moment */
     uint32_t uids[];
 };
 /* The UIDs now; uid_list_release() when done. */
