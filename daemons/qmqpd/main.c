@@ -19,6 +19,7 @@ static bool prepare(struct service *service, struct error *e)
     d->cleanup = cleanup_setup_new(c, d->rewrite);
     d->queue = queue_link_open(c);
     d->clients = match_open(c, P_qmqpd_authorized_clients, 0);
+    d->hosts = hosts_access_open(c);
     service->state = d;
     dns_init(conf_view(c, P_resolver_nameservers));
     return true;

@@ -306,6 +306,24 @@ static void identify(struct session *s, const struct net_address *peer)
                      VIEW_FMT(with_port ? s->client_port : VIEW_NONE));
 }
 
+/* By hosts.allow and hosts.deny, and qmqpd_authorized_clients. */
+static bool is_authorized(struct session *s)
+{
+    const struct qmqpd *d = s->server;
+    const struct view name = VIEW("qmqpd");
+    const struct access_subject *f = &s->client;
+    const struct hosts_client client = {.services = &name,
+                                        .n_services = 1,
+                                        .name = f->client_name,
+                                        .is_paranoid =
+                                            f->name_status == ACCESS_NAME_PERMFAIL &&
+                                            f->reverse_name_status == ACCESS_NAME_OK,
+                                        .address = f->client_address};
+    return hosts_access_ask(d->hosts, &client) == HOSTS_LET_IN &&
+           match_client(d->clients, f->client_name, f->client_address, &s->error) ==
+               MATCH_YES;
+}
+
 /* Input that nobody read would make the kernel reset the connection, and the client lose
  * our answer. */
 static void drain(struct stream *stream)
@@ -328,8 +346,7 @@ void qmqp_session(struct qmqpd *d, struct stream *stream, const struct net_addre
     identify(&s, peer);
     log_info("connect from %.*s", VIEW_FMT(s.client.client_display));
     s.content = memfd_create("message", MFD_CLOEXEC);
-    if (match_client(d->clients, s.client.client_name, s.client.client_address,
-                     &s.error) != MATCH_YES)
+    if (!is_authorized(&s))
         answer(&s, 'D', "Error: %.*s is not authorized to use this service",
                VIEW_FMT(s.client.client_display));
     else if (s.content < 0)

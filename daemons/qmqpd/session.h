@@ -2,7 +2,7 @@
 #ifndef QMQPD_SESSION_H
 #define QMQPD_SESSION_H
 
-#include "access/access.h"
+#include "access/hosts_access.h"
 #include "cleanup/cleanup.h"
 #include "net/stream.h"
 #include "table/match.h"
@@ -14,6 +14,7 @@ struct qmqpd {
     struct cleanup_setup *cleanup;
     struct queue_link *queue;
     struct match_list *clients; /* qmqpd_authorized_clients */
+    struct hosts_access *hosts; /* NULL: not obeyed */
 };
 
 /* Serve the client at PEER on S to its end.  May suspend. */

@@ -226,6 +226,7 @@ void check_configuration(const struct check_request *r, struct arena *a,
         check_relay(&k);
         check_services(&k);
         check_logins(&k);
+        check_hosts(&k);
         check_owners(&k);
         if (!r->quick) {
             check_table_texts(&k);

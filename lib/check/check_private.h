@@ -96,6 +96,8 @@ void check_transport(struct check *k, const char *path, unsigned line,
                      struct view setting, struct view text);
 /* check_aliases.c: postmaster, loops, files and programs that aliases name. */
 void check_aliases(struct check *k);
+/* check_hosts.c: hosts.allow and hosts.deny. */
+void check_hosts(struct check *k);
 /* check_logins.c: AUTH without passwords, TLS or use. */
 void check_logins(struct check *k);
 /* check_owners.c: owners that an instance of an ordinary user cannot give. */
