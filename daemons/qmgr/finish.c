@@ -89,10 +89,8 @@ static bool wants_success_report(const struct qmgr *q, const struct work *w)
     const struct envelope *env = &w->image.envelope;
     if (env->flags & (MESSAGE_VERIFY | MESSAGE_TRACE))
         return true;
-    bool cleared = q->set.confirm_delay_cleared && (env->flags & MESSAGE_DELAY_SENT);
     for (size_t i = 0; i < env->n_recipients; i++)
-        if (w->outcomes[i].is_answered && w->outcomes[i].outcome != OUTCOME_PASSED_ON &&
-            (cleared || (env->recipients[i].notify & NOTIFY_SUCCESS)))
+        if (w->outcomes[i].is_answered && report_wants_success(q, w, i))
             return true;
     return false;
 }

@@ -306,6 +306,9 @@ enum report_kind {
     REPORT_KIND_SUCCESS,
     REPORT_KIND_VERIFY
 };
+/* Is the sender of W to be told that recipient I has it: by RFC 3461, or after a delay by
+ * confirm_delay_cleared? */
+bool report_wants_success(const struct qmgr *q, const struct work *w, size_t i);
 /* Have bounce tell the sender about recipients with the given outcome.  False: try later.
  * May suspend. */
 bool report_send(struct qmgr *q, struct work *w, enum report_kind kind);

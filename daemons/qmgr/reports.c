@@ -35,8 +35,19 @@ static enum report_action action_of(const struct work *w, size_t i, enum report_
                                            : REPORT_DELIVERED;
 }
 
+bool report_wants_success(const struct qmgr *q, const struct work *w, size_t i)
+{
+    unsigned notify = w->image.envelope.recipients[i].notify;
+    /* Who was told of a delay hears of its end, wherever the mail goes on from here. */
+    if (q->set.confirm_delay_cleared && !(notify & NOTIFY_NEVER) &&
+        (w->image.envelope.flags & MESSAGE_DELAY_SENT))
+        return true;
+    return (notify & NOTIFY_SUCCESS) && w->outcomes[i].outcome != OUTCOME_PASSED_ON;
+}
+
 /* Is recipient I one that a report of KIND is about, and does its sender want it? */
-static bool is_about(const struct work *w, size_t i, enum report_kind kind)
+static bool is_about(const struct qmgr *q, const struct work *w, size_t i,
+                     enum report_kind kind)
 {
     const struct outcome_record *o = &w->outcomes[i];
     const struct recipient *in = &w->image.envelope.recipients[i];
@@ -52,10 +63,7 @@ static bool is_about(const struct work *w, size_t i, enum report_kind kind)
         return is_pending && o->outcome == OUTCOME_DEFERRED &&
                (is_default || (in->notify & NOTIFY_DELAY));
     case REPORT_KIND_SUCCESS:
-        return !is_pending && o->outcome != OUTCOME_PASSED_ON &&
-               ((in->notify & NOTIFY_SUCCESS) ||
-                (w->image.envelope.flags & MESSAGE_DELAY_SENT &&
-                 !(in->notify & NOTIFY_NEVER)));
+        return !is_pending && report_wants_success(q, w, i);
     case REPORT_KIND_VERIFY:
         return o->outcome != OUTCOME_NONE;
     case REPORT_NONE:
@@ -75,8 +83,8 @@ static struct view text_of(const struct work *w, size_t i, enum report_kind kind
 }
 
 /* The recipients as a memory file; -1 with *E; *N of them. */
-static int write_recipients(struct work *w, enum report_kind kind, size_t *n,
-                            struct error *e)
+static int write_recipients(const struct qmgr *q, struct work *w, enum report_kind kind,
+                            size_t *n, struct error *e)
 {
     const struct envelope *env = &w->image.envelope;
     struct report_recipient *list =
@@ -84,7 +92,7 @@ static int write_recipients(struct work *w, enum report_kind kind, size_t *n,
     *n = 0;
     for (size_t i = 0; i < env->n_recipients && *n < REPORT_RECIPIENTS_MAX; i++) {
         const struct outcome_record *o = &w->outcomes[i];
-        if (!is_about(w, i, kind))
+        if (!is_about(q, w, i, kind))
             continue;
         bool has_route = w->routes && w->routes[i].recipient.n > 0;
         list[(*n)++] = (struct report_recipient){
@@ -180,7 +188,7 @@ static bool send_one(struct qmgr *q, struct work *w, enum report_kind kind)
 {
     struct error e = ERROR_INIT;
     size_t n = 0;
-    int recipients = write_recipients(w, kind, &n, &e);
+    int recipients = write_recipients(q, w, kind, &n, &e);
     if (n == 0)
         return true; /* nobody wants to know */
     bool good = recipients >= 0 && work_open_content(q, w, &e);
@@ -214,10 +222,10 @@ bool report_send(struct qmgr *q, struct work *w, enum report_kind kind)
 }
 
 /* Is all said and done about recipient I when the report under way is in the queue? */
-static bool is_settled_by(const struct work *w, size_t i)
+static bool is_settled_by(const struct qmgr *q, const struct work *w, size_t i)
 {
     if (w->report == REPORT_KIND_FAILURE)
-        return is_about(w, i, REPORT_KIND_FAILURE);
+        return is_about(q, w, i, REPORT_KIND_FAILURE);
     return w->image.envelope.recipients[i].status == RECIPIENT_EXPANDED;
 }
 
@@ -236,7 +244,7 @@ void report_committed(struct qmgr *q, struct view id)
     }
     for (size_t i = 0; i < w->image.envelope.n_recipients; i++) {
         uint32_t mark = (uint32_t)i;
-        if (!is_settled_by(w, i))
+        if (!is_settled_by(q, w, i))
             continue;
         journal_hold_current(q->journal, &m->hold);
         journal_mark_tied(q->journal, id, &mark, 1);

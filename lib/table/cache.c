@@ -6,11 +6,15 @@
 #include "table/cache.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "run/fiber.h"
 #include "run/thread.h"
+#include "table/berkeley.h"
 
+#include <errno.h>
 #include <lmdb.h>
+#include <stdio.h>
 
 #define MAP_BYTES ((size_t)1 << 30) /* of addresses; the file grows as it is filled */
 
@@ -28,11 +32,14 @@ struct kept {
 
 /* --- opening --- */
 
-/* "lmdb:/a/b" is /a/b.lmdb; the older names end in .db.  False: no such type. */
+/* "lmdb:/a/b" is /a/b.lmdb; the older names end in .db.  "proxy:" asks for what LMDB
+ * gives anyway: several processes with one file.  False: no such type. */
 static bool file_of(struct view spec, struct str *path)
 {
     static const char *const db_types[] = {"hash", "btree", "dbm", "sdbm"};
     struct view type, name;
+    if (view_starts(spec, VIEW("proxy:")))
+        spec = view_from(spec, strlen("proxy:"));
     if (!view_cut(spec, ':', &type, &name) || view_is_empty(name) || name.p[0] != '/')
         return false;
     const char *suffix = view_eq(type, VIEW("lmdb")) ? ".lmdb" : NULL;
@@ -48,9 +55,50 @@ static bool failed(int why, const char *what, struct error *e)
     return false;
 }
 
+/* Entries of a Berkeley DB file on their way to ours. */
+struct move {
+    struct cache *c;
+    MDB_txn *txn;
+    unsigned n;
+    int why;
+};
+
+static void move_entry(struct view key, struct view value, void *arg)
+{
+    struct move *m = arg;
+    MDB_val k = {key.n, (void *)(uintptr_t)key.p};
+    MDB_val v = {value.n, (void *)(uintptr_t)value.p};
+    if (m->why != 0 || key.n == 0 || key.n > (size_t)mdb_env_get_maxkeysize(m->c->env))
+        return;
+    m->why = mdb_put(m->txn, m->c->dbi, &k, &v, 0);
+    m->n++;
+}
+
+/* Postfix's own cache stands at PATH: put it aside as OLD. */
+static bool put_aside(const char *path, struct str *old)
+{
+    return berkeley_is_file(path) && str_add_cstr(old, path) &&
+           str_add_cstr(old, ".berkeley") &&
+           (rename(path, str_cstr(old)) == 0 || errno == ENOENT);
+}
+
+/* What OLD holds, as far as it can be read. */
+static int take_over(struct cache *c, MDB_txn *txn, const char *old)
+{
+    struct move m = {.c = c, .txn = txn};
+    struct error e = ERROR_INIT;
+    if (berkeley_read(old, move_entry, &m, &e))
+        log_info("%u entries taken over from Berkeley DB, now %s", m.n, old);
+    else
+        log_warning("%u entries taken over, not more: %s", m.n, error_cstr(&e));
+    return m.why;
+}
+
 static bool open_file(struct cache *c, const char *path, struct error *e)
 {
     MDB_txn *txn = NULL;
+    struct str old = STR_INIT(4096);
+    bool has_old = put_aside(path, &old);
     int why = mdb_env_create(&c->env);
     if (why == 0)
         why = mdb_env_set_mapsize(c->env, MAP_BYTES);
@@ -60,6 +108,9 @@ static bool open_file(struct cache *c, const char *path, struct error *e)
         why = mdb_txn_begin(c->env, NULL, 0, &txn);
     if (why == 0)
         why = mdb_dbi_open(txn, NULL, MDB_CREATE, &c->dbi);
+    if (why == 0 && has_old)
+        why = take_over(c, txn, str_cstr(&old));
+    str_done(&old);
     if (why == 0) {
         why = mdb_txn_commit(txn);
         txn = NULL;

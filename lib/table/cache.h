@@ -1,8 +1,10 @@
 /* cache - a persistent memory of small facts: address verification and the like
  *
- * "lmdb:/path" and what else is an LMDB file here (hash:, btree:, dbm:), with one program
- * that writes; "" keeps all in memory.  Files have the form that type_lmdb.c reads, so
- * postmap shows them.  Contents may be lost with a warning, never wrong.
+ * "lmdb:/path" and what else is an LMDB file here (hash:, btree:, dbm:, each also behind
+ * "proxy:"), with one program that writes; "" keeps all in memory.  Files have the form
+ * that type_lmdb.c reads, so postmap shows them.  A cache that Postfix left in Berkeley
+ * DB's form is taken over when it is opened, its file kept as NAME.berkeley.  Contents
+ * may be lost with a warning, never wrong.
  */
 #ifndef TABLE_CACHE_H
 #define TABLE_CACHE_H

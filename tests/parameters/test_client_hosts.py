@@ -162,11 +162,12 @@ class World:
         self.print = fingerprint(chain)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(str(chain))
-        self.site = Site(room / "a", net, inet_protocols="all",
+        self.site = Site(room / "a", net, inet_protocols="all", proxymap_service_name="asker",
+                         proxywrite_service_name="writer",
                          proxy_write_maps="proxy:btree:$data_directory/smtp_logins, "
                          "proxy:btree:$data_directory/lmtp_logins")
-        self.site.service("proxymap unix - - n - - proxymap", {})
-        self.site.service("proxywrite unix - - n - 1 proxymap", {})
+        self.site.service("asker unix - - n - - proxymap", {})
+        self.site.service("writer unix - - n - 1 proxymap", {})
 
     def cases(self, rows, nexthop):
         for row in rows:

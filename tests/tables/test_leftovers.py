@@ -4,6 +4,7 @@ Covers S140, S143, S156.
 """
 
 import os
+import shutil
 import time
 
 import pytest
@@ -84,3 +85,21 @@ def test_damaged_file_gives_way_to_its_text(peer, tables):
     tables.write()
     done = tables.run("postmap", "-q", "key7", f"hash:{path}")
     assert done.stdout == "value7\n"
+
+
+def test_cache_of_postfix_is_taken_over(peer, tables):
+    """address_verify_map as Postfix's manual has it, with what Postfix has learnt: nothing is asked again."""
+    peer.write()
+    now = int(time.time())
+    path = peer.file("verified", f"good@far.test 0:0:{now}:it was good\nbad@far.test 1:0:{now}:no such user\n")
+    peer.run("postmap", f"btree:{path}")
+    cache = tables.directory / "data" / "verified.db"
+    tables.set(address_verify_map="proxy:btree:$data_directory/verified", default_transport="discard",
+               smtpd_recipient_restrictions="reject_unverified_recipient").write()
+    shutil.copy(path.with_name("verified.db"), cache)
+    shutil.chown(cache, "nobody")
+    with tables:
+        replies = tables.dialogue("EHLO x", "MAIL FROM:<>", "RCPT TO:<good@far.test>", "RCPT TO:<bad@far.test>")
+        assert replies[3].startswith("250 ") and "unverified address: no such user" in replies[4], replies
+        assert tables.wait_log("verify.* 2 entries taken over from Berkeley DB, now .*verified.db.berkeley")
+        assert not tables.log_lines("double-bounce")
