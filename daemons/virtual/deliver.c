@@ -60,7 +60,7 @@ static void set_up(struct virtual *s, struct delivery *d, struct deposit *p)
 
     p->result = PERMFAIL;
     if (delivery_has_loop(d, address, &p->error) ||
-        !virtual_resolve(s, d->arena, address, &p->mailbox, &p->error) ||
+        !virtual_mailbox_find(s->mailboxes, d->arena, address, &p->mailbox, &p->error) ||
         !delivery_content(d, &content, &p->error))
         return;
     p->path = arena_cstr(d->arena, p->mailbox.path);

@@ -19,7 +19,7 @@ static _Thread_local gid_t thread_gid;
 static _Thread_local bool has_ids;
 
 /* Take on the ids of M's owner; the process ends when the way back to root is barred. */
-static bool become_owner(const struct mailbox *m, struct error *e)
+static bool become_owner(const struct virtual_mailbox *m, struct error *e)
 {
     if (has_ids && thread_uid == m->uid && thread_gid == m->gid)
         return true;

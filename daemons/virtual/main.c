@@ -62,20 +62,15 @@ static void find_checkpoint(void)
 static bool prepare(struct service *s, struct error *e)
 {
     const struct conf *c = s->conf;
-    unsigned flags = TABLE_FOLD | TABLE_NO_REGEXP_SUBST;
 
     agent_set_status_filter(P_virtual_delivery_status_filter);
     self.conf = c;
     self.base = view_of(conf_cstr(c, P_virtual_mailbox_base));
-    if (self.base.n > 0 && self.base.p[0] != '/') {
-        error_set(e, "4.3.5",
-                  "do not specify relative pathname: virtual_mailbox_base = %s",
-                  self.base.p);
+    self.mailboxes = virtual_mailboxes_open(c, s->is_root, e);
+    if (!self.mailboxes)
         return false;
-    }
     self.host = conf_view(c, P_myhostname);
     self.size_limit = (uint64_t)conf_int(c, P_virtual_mailbox_limit);
-    self.minimum_uid = conf_int(c, P_virtual_minimum_uid);
     self.strict_ownership = conf_bool(c, P_strict_mailbox_ownership);
     self.acts_for_users = s->is_root;
     if (!s->is_root)
@@ -83,12 +78,6 @@ static bool prepare(struct service *s, struct error *e)
             "not started by root: all mailboxes belong to uid %ld; virtual_uid_maps and "
             "virtual_gid_maps are not applied",
             (long)geteuid());
-    self.mailboxes = maps_open(c, conf_view(c, P_virtual_mailbox_maps), flags);
-    self.uids = maps_open(c, conf_view(c, P_virtual_uid_maps), flags);
-    self.gids = maps_open(c, conf_view(c, P_virtual_gid_maps), flags);
-    self.lookup =
-        (struct address_lookup){.steps = ADDRESS_FULL | ADDRESS_AT_DOMAIN,
-                                .delimiters = conf_view(c, P_recipient_delimiter)};
     find_checkpoint();
     s->state = &self;
     if (s->is_root && setgroups(0, NULL) < 0) {

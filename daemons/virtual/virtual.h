@@ -11,19 +11,17 @@
 #include "store/lock.h"
 #include "store/maildir.h"
 #include "store/mbox.h"
-#include "table/table.h"
+#include "store/virtual_mailbox.h"
 
 #include <sys/types.h>
 
 struct virtual
 {
     const struct conf *conf;
-    struct maps *mailboxes, *uids, *gids;
-    struct address_lookup lookup;
+    struct virtual_mailboxes *mailboxes;
     struct view base;
     struct view host; /* in names of Maildir files */
     uint64_t size_limit;
-    int64_t minimum_uid;
     bool strict_ownership;
     struct lock_policy lock; /* one attempt at a time: the fiber does the waiting */
     unsigned lock_attempts;
@@ -32,24 +30,11 @@ struct virtual
     dev_t checkpoint_device;
 };
 
-/* Where a recipient's mail goes. */
-struct mailbox {
-    struct view path;
-    bool is_maildir;
-    uid_t uid;
-    gid_t gid;
-};
-
-/* Look ADDRESS up.  False with *E: 5.1.1 for an unknown user, 4.3.5 when tables are at
- * fault (logged). May suspend. */
-bool virtual_resolve(struct virtual *s, struct arena *a, struct view address,
-                     struct mailbox *out, struct error *e) MUST_CHECK;
-
 /* One file to write, in a worker thread. */
 struct deposit {
     const struct virtual *virtual;
     struct delivery_recipient *recipient;
-    struct mailbox mailbox;
+    struct virtual_mailbox mailbox;
     const char *path; /* of the mailbox, as a C string */
     struct str headers;
     struct maildir_delivery maildir;
