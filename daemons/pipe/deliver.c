@@ -30,9 +30,10 @@ static bool is_hopeless(struct service *s, struct delivery *d, struct error *e)
         error_set(e, "5.2.3", "message too large");
         return true;
     }
-    if (p->flags & PIPE_DELIVERED_TO && d->n_recipients != 1) {
+    if (p->flags & (PIPE_DELIVERED_TO | PIPE_ORIGINAL_TO) && d->n_recipients != 1) {
         error_set(e, "4.3.5", "mail system configuration error");
-        log_warning("%s: delivered-to enabled with multi-recipient request", d->id.text);
+        log_warning("pipe flag `%c' requires %s_destination_recipient_limit = 1",
+                    p->flags & PIPE_DELIVERED_TO ? 'D' : 'O', s->transport);
         return true;
     }
     return p->flags & PIPE_DELIVERED_TO &&
@@ -108,6 +109,8 @@ static void succeed(struct service *s, struct delivery *d, struct delivery_recip
     struct view relay = view_of(s->transport);
 
     output = view_sub(output, 0, SHOWN_OUTPUT);
+    while (output.n > 0 && output.p[output.n - 1] == ' ')
+        output.n--;
     delivery_sent(d, r, "2.0.0", relay, "delivered via %s service%s%.*s%s", s->transport,
                   output.n > 0 ? " (" : "", VIEW_FMT(output), output.n > 0 ? ")" : "");
     if (!(p->flags & PIPE_FINAL) && r->outcome == OUTCOME_SENT)

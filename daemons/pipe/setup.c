@@ -166,22 +166,13 @@ static bool read_attribute(const struct service *s, struct arena *a, struct view
     return true;
 }
 
-/* Flags and limits that do not go together. */
-static bool check_whole(const struct service *s, const struct pipe_setup *p,
-                        bool has_user, struct error *e)
+/* What must not be missing. */
+static bool check_whole(const struct pipe_setup *p, bool has_user, struct error *e)
 {
-    int64_t limit = conf_transport_int(s->conf, view_of(s->transport),
-                                       P_default_destination_recipient_limit);
-    char single = p->flags & PIPE_DELIVERED_TO ? 'D' : 'O';
-
     if (!has_user)
         error_set(e, "4.3.5", "missing user= command-line attribute");
     else if (p->argc == 0)
         error_set(e, "4.3.5", "missing argv= command-line attribute");
-    else if ((p->flags & (PIPE_DELIVERED_TO | PIPE_ORIGINAL_TO)) && limit != 1)
-        error_set(e, "4.3.5",
-                  "pipe flag `%c' requires %s_destination_recipient_limit = 1", single,
-                  s->transport);
     else
         return true;
     return false;
@@ -208,5 +199,5 @@ bool pipe_setup_read(const struct service *s, struct arena *a, struct pipe_setup
         if (!read_attribute(s, a, name, value, p, e))
             return false;
     }
-    return check_whole(s, p, has_user, e);
+    return check_whole(p, has_user, e);
 }

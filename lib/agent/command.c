@@ -122,21 +122,29 @@ static bool collect(struct stream *from, struct str *text)
     }
 }
 
-/* On one line, printable, without blanks around. */
+/* How many bytes at the start of V can be shown as they are. */
+static size_t showable(struct view v)
+{
+    unsigned char c = (unsigned char)v.p[0];
+
+    if (c < 0x80)
+        return c >= ' ' && c != 0x7f;
+    return view_utf8_length(v);
+}
+
+/* On one line, printable: ends of lines and tabs become blanks, as Postfix logs it. */
 static struct view tidy(struct arena *a, struct view text)
 {
-    struct view v = arena_dup(a, view_trim_space(text));
+    struct view v = arena_dup(a, text);
     char *p = arena_cstr(a, v);
+    size_t n;
 
-    v.n = strlen(p);
-    for (size_t i = 0; i < v.n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        if (c == '\n' || c == '\r' || c == '\t')
-            p[i] = ' ';
-        else if (c < ' ' || c == 0x7f)
-            p[i] = '?';
+    for (size_t i = 0; i<v.n; i += n> 0 ? n : 1) {
+        n = showable(view_from((struct view){p, v.n}, i));
+        if (n == 0)
+            p[i] = p[i] == '\n' || p[i] == '\t' ? ' ' : '_';
     }
-    return view_trim_space((struct view){p, v.n});
+    return (struct view){p, v.n};
 }
 
 /* --- the verdict --- */
@@ -160,7 +168,7 @@ static void judge(const struct command *c, struct arena *a, int wait_status,
     if (!WIFEXITED(wait_status)) {
         text = arena_printf(a, "Command died with signal %d: \"%s\"",
                             WTERMSIG(wait_status), c->shown);
-        add_output(e, "5.3.0", text, output);
+        add_output(e, "4.3.0", text, output);
     } else if (status[0] == '4' || status[0] == '5') {
         error_set(e, status, "%.*s", VIEW_FMT(text));
     } else if (known) {

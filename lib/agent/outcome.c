@@ -125,15 +125,14 @@ void delivery_sent(struct delivery *d, struct delivery_recipient *r, const char 
     conclude(d, r, OUTCOME_SENT);
 }
 
-/* A failure whose status is made to be of class CLASS. */
+/* A failure of class CLASS; a status of another class says nothing then. */
 static void fail(struct delivery *d, struct delivery_recipient *r, struct view relay,
                  const struct error *e, char class)
 {
     r->text = to_text(d->arena, e);
     r->relay = arena_dup(d->arena, relay);
-    set_status(r, e->status, class == '5' ? "5.0.0" : "4.0.0");
-    if (r->status[0] != class)
-        dsn_code_set_class(r->status, class);
+    set_status(r, e->status[0] == class ? e->status : "",
+               class == '5' ? "5.0.0" : "4.0.0");
     conclude(d, r, class == '5' ? OUTCOME_BOUNCED : OUTCOME_DEFERRED);
 }
 

@@ -113,7 +113,7 @@ def test_exit_75_defers(gw, command):
     command.exits(75)
     qid = gw.send(ME, "un@filtre.example")
     gw.wait_log(rf"{qid}: to=<un@filtre\.example>, relay=filtre, .*dsn=4\.3\.0, status=deferred "
-                r"\(temporary failure\. Command output: l'avis du programme\)")
+                r"\(temporary failure\. Command output: l'avis du programme \)")
     wait_until(lambda: "Command output: l'avis du programme" in gw.run("mailq").stdout, "the words in mailq")
     command.exits(0)
     gw.wait_removed(qid)
