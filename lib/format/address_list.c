@@ -208,20 +208,33 @@ static struct view join(struct arena *arena, const struct address_token *t,
 static void collect(struct address_list *list)
 {
     size_t count = 0;
-    for (struct address_token *t = list->first; t; t = t->next)
+    size_t groups = 0;
+    for (struct address_token *t = list->first; t; t = t->next) {
         count += t->type == TOKEN_ADDRESS;
+        groups += t->type == TOKEN_GROUP;
+    }
     list->items = arena_alloc_array(list->arena, count + 1, sizeof *list->items);
+    if (groups > 0)
+        list->groups = arena_alloc_array(list->arena, groups, sizeof *list->groups);
     struct view group = VIEW_NONE;
+    struct mailbox_group *open = NULL;
     struct address_token *start = list->first; /* of what belongs to the next address */
     for (struct address_token *t = list->first; t; t = t->next) {
-        if (t->type == TOKEN_GROUP)
+        if (t->type == TOKEN_GROUP) {
             group = join(list->arena, start, t, false);
-        if (t->type == ';')
+            open = &list->groups[list->group_count++];
+            *open = (struct mailbox_group){group, list->count, 0};
+        }
+        if (t->type == ';') {
             group = VIEW_NONE;
+            open = NULL;
+        }
         if (t->type == ',' || t->type == ';' || t->type == TOKEN_GROUP)
             start = t->next;
         if (t->type != TOKEN_ADDRESS)
             continue;
+        if (open)
+            open->count++;
         struct address_token *end = t->next;
         while (end && (end->type == TOKEN_COMMENT || end->type == '>'))
             end = end->next;

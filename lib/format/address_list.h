@@ -27,9 +27,17 @@ struct mailbox {
     struct address_token *token; /* private */
 };
 
+/* An RFC 5322 group, "Name: a@b, c@d;", with its place among the mailboxes. */
+struct mailbox_group {
+    struct view name;
+    size_t first, count; /* of items; COUNT may be 0 */
+};
+
 struct address_list {
     struct mailbox *items;
     size_t count;
+    struct mailbox_group *groups; /* in order */
+    size_t group_count;
     bool truncated; /* there were more tokens than allowed; the rest was dropped */
     struct address_token *first; /* private */
     struct arena *arena;         /* private */

@@ -76,6 +76,8 @@ struct imap_fetch {
 /* Take "fetch-att" or "(fetch-att ...)" or ALL, FAST, FULL, and the modifiers
  * behind it, to the end of the line. */
 bool imap_take_fetch(struct imap_input *in, struct imap_fetch *fetch);
+/* The same without modifiers, and more may follow on the line (NOTIFY). */
+bool imap_take_fetch_items(struct imap_input *in, struct imap_fetch *fetch);
 /* Take "[section]". */
 bool imap_take_section(struct imap_input *in, struct imap_section *section);
 /* All of TEXT is a section without brackets: "1.2.HEADER" (a URL has that). */

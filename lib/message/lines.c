@@ -38,7 +38,7 @@ bool message_add_crlf(struct view v, struct str *out)
         if (to == NULL)
             return str_add(out, view_sub(v, at, lf - at)) && str_add(out, VIEW("\r\n"));
         memcpy(to, v.p + at, lf - at);
-        memcpy(to + (lf - at), "\r\n", 2);
+        memcpy(to + (lf - at), "\r\n", 3); /* str keeps a NUL at its end */
         out->n += lf - at + 2;
         at = lf + 1;
     }

@@ -1,0 +1,122 @@
+/* envelope - the ENVELOPE of a message (RFC 9051 7.5.2); see write.h */
+#include "format/address.h"
+#include "format/address_list.h"
+#include "imap_private.h"
+#include "message/header.h"
+#include "write.h"
+
+enum field {
+    DATE,
+    SUBJECT,
+    FROM,
+    SENDER,
+    REPLY_TO,
+    TO,
+    CC,
+    BCC,
+    IN_REPLY_TO,
+    MESSAGE_ID
+};
+#define FIELD_COUNT 10
+
+static bool write_mailbox(const struct mailbox *m, struct str *out)
+{
+    struct view local, domain;
+    struct view name = m->name.n > 0 ? m->name : m->comment;
+    address_split(m->address, &local, &domain);
+    if (name.n == 0)
+        name = VIEW_NONE;
+    if (domain.p == NULL)
+        domain = VIEW("");
+    if (local.p == NULL)
+        local = VIEW("");
+    bool ok = str_add_char(out, '(');
+    ok = imap_write_value(name, out) && ok;
+    ok = str_add(out, VIEW(" NIL ")) && ok;
+    ok = imap_write_string(local, out) && ok;
+    ok = str_add_char(out, ' ') && ok;
+    ok = imap_write_string(domain, out) && ok;
+    return str_add_char(out, ')') && ok;
+}
+
+/* A group starts with its name and ends with four NILs. */
+static bool write_group_start(struct view name, struct str *out)
+{
+    if (name.p == NULL)
+        name = VIEW("");
+    return str_add(out, VIEW("(NIL NIL ")) && imap_write_value(name, out) &&
+           str_add(out, VIEW(" NIL)"));
+}
+
+static bool write_group_end(struct str *out)
+{
+    return str_add(out, VIEW("(NIL NIL NIL NIL)"));
+}
+
+static bool write_list(const struct address_list *list, struct str *out)
+{
+    if (list->count == 0 && list->group_count == 0)
+        return str_add(out, VIEW("NIL"));
+    bool ok = str_add_char(out, '(');
+    size_t group = 0;
+    bool inside = false;
+    for (size_t i = 0; i <= list->count; i++) {
+        for (;;) {
+            const struct mailbox_group *g = &list->groups[group];
+            if (group == list->group_count || g->first > i)
+                break;
+            if (!inside)
+                ok = write_group_start(g->name, out) && ok;
+            inside = i < g->first + g->count;
+            if (inside)
+                break;
+            ok = write_group_end(out) && ok;
+            group++;
+        }
+        if (i < list->count)
+            ok = write_mailbox(&list->items[i], out) && ok;
+    }
+    return str_add_char(out, ')') && ok;
+}
+
+static bool write_addresses(struct arena *arena, struct view value, struct str *out)
+{
+    if (value.n == 0)
+        return str_add(out, VIEW("NIL"));
+    return write_list(address_list_parse(arena, value, 0), out);
+}
+
+bool imap_write_envelope(struct view header, struct str *out)
+{
+    static const struct view names[FIELD_COUNT] = {
+        [DATE] = {"Date", 4},
+        [SUBJECT] = {"Subject", 7},
+        [FROM] = {"From", 4},
+        [SENDER] = {"Sender", 6},
+        [REPLY_TO] = {"Reply-To", 8},
+        [TO] = {"To", 2},
+        [CC] = {"Cc", 2},
+        [BCC] = {"Bcc", 3},
+        [IN_REPLY_TO] = {"In-Reply-To", 11},
+        [MESSAGE_ID] = {"Message-ID", 10},
+    };
+    struct view values[FIELD_COUNT];
+    message_header_values(header, names, FIELD_COUNT, values);
+    if (values[SENDER].n == 0)
+        values[SENDER] = values[FROM];
+    if (values[REPLY_TO].n == 0)
+        values[REPLY_TO] = values[FROM];
+
+    struct arena *arena = arena_new();
+    bool ok = str_add_char(out, '(');
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (i > 0)
+            ok = str_add_char(out, ' ') && ok;
+        if (i >= FROM && i <= BCC)
+            ok = write_addresses(arena, values[i], out) && ok;
+        else
+            ok = imap_write_value(values[i], out) && ok;
+    }
+    arena_free(arena);
+    return str_add_char(out, ')') && ok;
+}
