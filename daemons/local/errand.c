@@ -148,6 +148,7 @@ bool errand_set_message(struct work *w, const struct context *c, struct errand *
         .headers = e->mbox.headers,
         .content = content,
         .size_limit = e->mbox.size_limit,
+        .obeys_quota = conf_bool(conf, P_maildir_quota_enable),
         .maybe_repeated = w->d->maybe_repeated};
     return true;
 }

@@ -32,6 +32,7 @@ static void set_up_maildir(struct deposit *p, const struct delivery *d,
                                            .headers = str_view(&p->headers),
                                            .content = *content,
                                            .size_limit = s->size_limit,
+                                           .obeys_quota = s->obeys_quota,
                                            .maybe_repeated = d->maybe_repeated,
                                            .durable_later = s->has_checkpoint,
                                            .checkpoint_device = s->checkpoint_device};

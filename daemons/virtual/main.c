@@ -71,6 +71,7 @@ static bool prepare(struct service *s, struct error *e)
         return false;
     self.host = conf_view(c, P_myhostname);
     self.size_limit = (uint64_t)conf_int(c, P_virtual_mailbox_limit);
+    self.obeys_quota = conf_bool(c, P_maildir_quota_enable);
     self.strict_ownership = conf_bool(c, P_strict_mailbox_ownership);
     self.acts_for_users = s->is_root;
     if (!s->is_root)

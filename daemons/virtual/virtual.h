@@ -22,6 +22,7 @@ struct virtual
     struct view base;
     struct view host; /* in names of Maildir files */
     uint64_t size_limit;
+    bool obeys_quota; /* of Maildirs */
     bool strict_ownership;
     struct lock_policy lock; /* one attempt at a time: the fiber does the waiting */
     unsigned lock_attempts;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/maildir_private.h"
+#include "store/maildirsize.h"
 #include "store/store_error.h"
 
 #include <errno.h>
@@ -75,6 +76,22 @@ static bool make_parts(int dir)
     return true;
 }
 
+/* The same, and the mark of a folder where M's path is that of one. */
+static bool make_maildir(const struct maildir_delivery *m, int dir)
+{
+    bool is_folder = false;
+    int root = maildirsize_root(dir, m->path, &is_folder);
+
+    if (root >= 0)
+        close(root);
+    int fd = is_folder
+                 ? openat(dir, "maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)
+                 : -1;
+    if (fd >= 0)
+        close(fd);
+    return (!is_folder || fd >= 0) && make_parts(dir);
+}
+
 /* The Maildir's own descriptor, made when it is not there; -1 with errno. */
 static int open_directory(const char *path)
 {
@@ -98,7 +115,7 @@ static int create_temporary(const struct maildir_delivery *m, int dir, char *tem
     int fd = openat(dir, temporary, flags, 0600);
     if (fd >= 0)
         return fd;
-    if (errno == ENOENT && make_parts(dir))
+    if (errno == ENOENT && make_maildir(m, dir))
         return openat(dir, temporary, flags, 0600);
     if (errno == EEXIST && unlinkat(dir, temporary, 0) == 0) /* of an earlier life */
         return openat(dir, temporary, flags, 0600);
@@ -233,7 +250,7 @@ static enum result publish(struct maildir_delivery *m, int dir, const char *temp
 }
 
 /* Write and publish below the open Maildir DIR. */
-static enum result deliver_below(struct maildir_delivery *m, int dir, struct error *e)
+static enum result write_below(struct maildir_delivery *m, int dir, struct error *e)
 {
     char temporary[MAILDIR_NAME_MAX + 40];
     int fd = create_temporary(m, dir, temporary, sizeof temporary);
@@ -248,6 +265,27 @@ static enum result deliver_below(struct maildir_delivery *m, int dir, struct err
         result = publish(m, dir, temporary, e);
     if (result != OK)
         unlinkat(dir, temporary, 0);
+    return result;
+}
+
+/* As write_below, within the quota where that is obeyed. */
+static enum result deliver_below(struct maildir_delivery *m, int dir, struct error *e)
+{
+    uint64_t size = m->headers.n + m->content.size;
+
+    if (!m->obeys_quota)
+        return write_below(m, dir, e);
+    int root = maildirsize_root(dir, m->path, NULL);
+    if (root < 0) {
+        store_error_errno(e, "4.2.0", "open maildir %s", m->path);
+        return error_result(e);
+    }
+    enum result result = maildirsize_check(root, NULL, size, 1, e);
+    if (result == OK)
+        result = write_below(m, dir, e);
+    if (result == OK && !m->was_there)
+        maildirsize_add(root, (int64_t)size, 1);
+    close(root);
     return result;
 }
 

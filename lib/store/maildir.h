@@ -28,6 +28,7 @@ struct maildir_delivery {
     struct view headers; /* complete lines, put in front */
     struct copy_source content;
     uint64_t size_limit; /* of one file; 0 none */
+    bool obeys_quota;    /* that of the file maildirsize, see maildirsize.h */
     bool maybe_repeated; /* the message may have been delivered before: look for it */
     bool durable_later;  /* a checkpoint of the file system below will follow */
     dev_t checkpoint_device;
@@ -36,7 +37,8 @@ struct maildir_delivery {
     bool needs_checkpoint; /* durable only after the checkpoint */
 };
 
-/* Deliver; missing directories are made (0700).  On failure E tells what could not be
+/* Deliver; missing directories are made (0700), and in those of a folder (".Name" in a
+ * Maildir) the file that marks it.  On failure E tells what could not be
  * done, and nothing is left in new/. */
 enum result maildir_deliver(struct maildir_delivery *m, struct error *e) MUST_CHECK;
 
