@@ -29,6 +29,7 @@ struct exchange {
     void *ask_arg;
     bool (*ask)(void *arg, struct view challenge, struct view *answer);
     struct view service, client_address;
+    struct turn *turn;    /* of the client's network, from the first look at a password */
     struct view password; /* that was shown in clear, for a better hash; or empty */
 };
 /* Run MECHANISM with delays for those who failed before; logs failures.  May suspend. */
@@ -67,7 +68,18 @@ enum result token_check(const struct auth *a, struct view token, struct view use
 int64_t penalty_of(const struct auth *a, struct view client);
 void penalty_add(const struct auth *a, struct view client);
 void penalty_clear(const struct auth *a, struct view client);
+/* The network of CLIENT, as text in OUT; unparsable ones count together. */
+struct view penalty_network(const struct auth *a, struct view client, char out[64]);
 /* Networks remembered; tests. */
 size_t penalty_count(void);
+
+/* turn.c: how many passwords of a network are checked, or held back, at a time. */
+struct turn;
+/* Wait for *TURN of CLIENT's network, a minute at most; false: there was none.  *TURN is
+ * NULL where nobody needs one.  May suspend. */
+bool turn_take(const struct auth *a, struct view client, struct turn **turn) MUST_CHECK;
+void turn_end(struct turn *t); /* NULL is fine */
+/* Networks with turns; tests. */
+size_t turn_count(void);
 
 #endif

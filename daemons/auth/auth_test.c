@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "run/fiber.h"
+#include "run/loop.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,6 +83,59 @@ static void time_forgets(void **state)
     assert_int_equal(penalty("198.51.100.1"), 2);
     usleep(1100000);
     assert_int_equal(penalty("198.51.100.1"), 1);
+    done();
+}
+
+/* --- turns --- */
+
+static unsigned active, peak, finished;
+
+static void guess(void *arg)
+{
+    struct turn *turn;
+    assert_true(turn_take(&auth, view_of(arg), &turn));
+    peak = ++active > peak ? active : peak;
+    (void)fiber_sleep(CLOCK_SECOND / 100);
+    active--;
+    finished++;
+    turn_end(turn);
+}
+
+static void attack(void *arg)
+{
+    static char one[] = "192.0.2.1", other[] = "192.0.2.99"; /* the same network */
+    active = peak = finished = 0;
+    for (int i = 0; i < 40; i++)
+        fiber_spawn("guess", guess, i % 2 ? one : other);
+    (void)fiber_sleep(CLOCK_SECOND / 200);
+    assert_int_equal(turn_count(), 1);
+    /* Another network has turns of its own at once. */
+    struct turn *turn;
+    assert_true(turn_take(&auth, VIEW("198.51.100.1"), &turn));
+    assert_int_equal(turn_count(), 2);
+    turn_end(turn);
+    while (finished < 40)
+        (void)fiber_sleep(CLOCK_SECOND / 100);
+    (void)arg;
+    loop_stop();
+}
+
+/* A network's guesses go in groups of the limit, however many come at once. */
+static void turns(void **state)
+{
+    (void)state;
+    use("auth_client_login_concurrency_limit = 4\n");
+    loop_init();
+    fiber_spawn("attack", attack, NULL);
+    loop_run();
+    assert_int_equal(peak, 4);
+    assert_int_equal(turn_count(), 0);
+    done();
+    use("auth_client_login_concurrency_limit = 0\n");
+    struct turn *turn;
+    assert_true(turn_take(&auth, VIEW("192.0.2.1"), &turn));
+    assert_null(turn);
+    turn_end(turn);
     done();
 }
 
@@ -209,10 +264,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(delays),
-        cmocka_unit_test(time_forgets),
-        cmocka_unit_test(tokens),
-        cmocka_unit_test(bad_keyring),
+        cmocka_unit_test(delays), cmocka_unit_test(time_forgets), cmocka_unit_test(turns),
+        cmocka_unit_test(tokens), cmocka_unit_test(bad_keyring),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

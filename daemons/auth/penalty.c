@@ -21,8 +21,7 @@ struct network {
 
 static struct hash *networks;
 
-/* The network of CLIENT, as text; unparsable ones count together. */
-static struct view network_of(const struct auth *a, struct view client, char out[64])
+struct view penalty_network(const struct auth *a, struct view client, char out[64])
 {
     unsigned char raw[16] = {0};
     char text[64] = "";
@@ -57,7 +56,7 @@ static struct network *find(const struct auth *a, struct view client)
     int64_t memory = conf_time(a->conf, P_auth_failure_memory);
     if (networks == NULL)
         return NULL;
-    struct network *n = hash_get(networks, network_of(a, client, text));
+    struct network *n = hash_get(networks, penalty_network(a, client, text));
     return n != NULL && n->last + memory > clock_mono() ? n : NULL;
 }
 
@@ -83,7 +82,7 @@ void penalty_add(const struct auth *a, struct view client)
     struct network *n = find(a, client);
     if (n == NULL && hash_count(networks) < NETWORKS_MAX) {
         n = NEW(struct network);
-        memory_free(hash_put(networks, network_of(a, client, text), n));
+        memory_free(hash_put(networks, penalty_network(a, client, text), n));
     }
     if (n == NULL)
         return; /* full of fresh ones: an attack from everywhere is not told apart */
@@ -95,7 +94,7 @@ void penalty_clear(const struct auth *a, struct view client)
 {
     char text[64];
     if (networks != NULL)
-        memory_free(hash_remove(networks, network_of(a, client, text)));
+        memory_free(hash_remove(networks, penalty_network(a, client, text)));
 }
 
 size_t penalty_count(void)
