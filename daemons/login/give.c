@@ -63,7 +63,7 @@ static void set_state(struct gift *g, int state)
  * the pair, what was held back here. */
 static void gather_input(struct gift *g, struct view read_there, int fd)
 {
-    char piece[4096];
+    char piece[1024];
     ssize_t n;
     bool fits = str_add(&g->input, read_there);
     while ((n = recv(fd, piece, sizeof piece, MSG_DONTWAIT)) > 0)

@@ -101,8 +101,8 @@ void login_tls_setup(struct login *l);
 bool session_offers_tls(const struct session *s);
 /* May a password be said now? */
 bool session_is_safe(const struct session *s);
-/* The handshake; false: the session is over.  May suspend. */
-bool session_start_tls(struct session *s) MUST_CHECK;
+/* The handshake; false: the session is over, and marked so.  May suspend. */
+bool session_start_tls(struct session *s);
 
 /* --- authenticate.c --- */
 enum login_outcome {

@@ -36,6 +36,10 @@ static const struct program programs[] = {
     {"auth", "auth", NULL, SOCK_SEQPACKET, SHARED},
     {"dovecot-auth", "auth", NULL, SOCK_STREAM, SHARED},
     {"qmqpd", "qmqpd", NULL, SOCK_STREAM, PER_CORE},
+    {"login", "login", NULL, SOCK_STREAM, PER_CORE},
+    {"imap-login", "login", NULL, SOCK_STREAM, PER_CORE},
+    {"pop3-login", "login", NULL, SOCK_STREAM, PER_CORE},
+    {"store", "store", NULL, SOCK_SEQPACKET, OWNER | SHARED},
     /* What others hold and somebody asks for over a socket. */
     {"showq", NULL, "qmgr", SOCK_SEQPACKET, 0},
     {"flush", NULL, "qmgr", SOCK_SEQPACKET, 0},

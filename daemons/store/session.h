@@ -10,9 +10,8 @@
 #include "base/arena.h"
 #include "conf/conf.h"
 #include "net/stream.h"
+#include "store/account.h"
 
-struct account;
-struct place;
 struct worker;
 
 enum store_protocol { STORE_IMAP, STORE_POP3 };
@@ -51,10 +50,10 @@ struct store_session {
 
 /* --- what a session may ask its worker --- */
 
-/* Where the mailboxes of USER are, for other users' mailboxes; the place lives in A. NULL
+/* Where the mailboxes of USER are, for other users' mailboxes; texts of OUT in A.  False
  * with *E: no such user (status 5.1.1), or it cannot be told now.  May suspend. */
-const struct place *worker_find_place(struct worker *w, struct view user, struct arena *a,
-                                      struct error *e) MUST_CHECK;
+bool worker_find_place(struct worker *w, struct view user, struct arena *a,
+                       struct place *out, struct error *e) MUST_CHECK;
 
 /* --- the sessions; each may suspend --- */
 enum session_end imap_session(struct store_session *s); /* imap/session.c */

@@ -301,6 +301,17 @@ void log_set_file(int fd)
     state.is_daemon = true;
 }
 
+int log_file(void)
+{
+    return state.sink == LOG_SINK_FILE ? state.file : -1;
+}
+
+int log_after_fork(void)
+{
+    pthread_mutex_init(&state.lock, NULL);
+    return state.sink == LOG_SINK_FILE ? state.file : state.socket;
+}
+
 void log_set_host(const char *host)
 {
     snprintf(state.host, sizeof state.host, "%s", host);

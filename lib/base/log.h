@@ -27,6 +27,11 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_FILE };
 /* TAG is "postfix/smtpd" (syslog_name/process name).  Before this call lines
  * go to stderr as "tag: level: text" (commands stay in that form). */
 void log_open(const char *tag, enum log_sink sink);
+/* In a child that goes on after fork(2): other threads' use of the log is forgotten. The
+ * descriptor that lines go to, to be kept open; -1 when there is none at this time. */
+int log_after_fork(void);
+/* The log file in use, -1 for none. */
+int log_file(void);
 /* Change the tag ("postfix/submission/smtpd"). */
 void log_set_tag(const char *tag);
 const char *log_tag(void);

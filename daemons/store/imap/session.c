@@ -190,11 +190,8 @@ static bool place_of(struct namespace_resolver *r, struct view user, struct aren
 {
     struct imap *s = (struct imap *)((char *)r - offsetof(struct imap, resolver));
     struct error e = ERROR_INIT;
-    const struct place *found = worker_find_place(s->session->worker, user, arena, &e);
 
-    if (found)
-        *place = *found;
-    return found != NULL;
+    return worker_find_place(s->session->worker, user, arena, place, &e);
 }
 
 enum session_end imap_session(struct store_session *session)
