@@ -412,4 +412,6 @@ static void sweep(void *arg)
 void screen_start(struct screen *s)
 {
     (void)fiber_spawn("screen sweep", sweep, s);
+    if (s->server->tls)
+        tls_server_watch(s->server->tls, NULL, NULL);
 }

@@ -7,7 +7,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* What privileges_back() goes back to. */
@@ -138,4 +142,39 @@ void privileges_back(void)
     memory_free(before.groups);
     before.groups = NULL;
     before.away = false;
+}
+
+/* --- one right of root alone --- */
+
+static bool keeps_reading;
+
+bool privileges_keep_reading(struct error *e)
+{
+    if (!privileges_are_root())
+        return true;
+    keeps_reading = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
+    if (!keeps_reading)
+        error_set_errno(e, "4.3.5", "PR_SET_KEEPCAPS");
+    return keeps_reading;
+}
+
+bool privileges_keep_only_reading(struct error *e)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const uint32_t bit = 1u << CAP_DAC_READ_SEARCH;
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+        {.effective = bit, .permitted = bit}};
+    if (!keeps_reading)
+        return true;
+    if (syscall(SYS_capset, &header, data) == 0 &&
+        prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0)
+        return true;
+    error_set_errno(e, "4.3.5", "cannot keep the right to read files");
+    return false;
+}
+
+void privileges_hide_memory(void)
+{
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        log_warning("PR_SET_DUMPABLE: %s", strerror(errno));
 }

@@ -16,6 +16,14 @@ bool privileges_drop(const char *user, const char *group, struct error *e) MUST_
  * whose groups are taken. */
 bool privileges_drop_ids(uid_t uid, gid_t gid, const char *user,
                          struct error *e) MUST_CHECK;
+/* Of all rights of root keep one beyond privileges_drop(): to read files that others may
+ * not (CAP_DAC_READ_SEARCH).  Called twice, before the drop and after it.  Started by an
+ * ordinary user: does nothing. */
+bool privileges_keep_reading(struct error *e) MUST_CHECK;
+bool privileges_keep_only_reading(struct error *e) MUST_CHECK;
+/* Nobody of the same user may look into this process (ptrace, /proc/PID/mem), and no core
+ * is dumped. */
+void privileges_hide_memory(void);
 /* Make DIRECTORY the root directory and go there.  Needs root; as an ordinary
  * user: does nothing. */
 bool privileges_chroot(const char *directory, struct error *e) MUST_CHECK;

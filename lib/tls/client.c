@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "format/address.h"
 #include "tls/dane.h"
-#include "tls/keys.h"
+#include "tls/key_link.h"
 #include "tls/private.h"
 
 #include <errno.h>
@@ -139,6 +139,7 @@ static void renew(void *arg)
 void tls_client_watch(struct tls_client *t)
 {
     tls_files_watch(t->files, renew, t);
+    key_link_watch(renew, t);
 }
 
 /* --- before the handshake --- */

@@ -6,7 +6,6 @@
  */
 #include "base/log.h"
 #include "base/number.h"
-#include "tls/expiry.h"
 #include "tls/keys.h"
 #include "tls/private.h"
 
@@ -210,12 +209,6 @@ static void set_parameters(SSL_CTX *ctx, const struct conf *c)
     ERR_clear_error();
 }
 
-static void warn_of_end(struct view text, void *arg)
-{
-    (void)arg;
-    log_warning("%.*s", VIEW_FMT(text));
-}
-
 SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
                          struct tls_files *files, unsigned *n_keys, struct error *e)
 {
@@ -235,10 +228,8 @@ SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
     if (role->is_server)
         set_parameters(ctx, c);
     if (set_authorities(ctx, c, role, e) &&
-        tls_keys_load(ctx, c, role, files, n_keys, e)) {
-        tls_expiry_check(c, role, warn_of_end, NULL);
+        tls_keys_load(ctx, c, role, files, n_keys, e))
         return ctx;
-    }
     SSL_CTX_free(ctx);
     return NULL;
 }

@@ -6,6 +6,8 @@
 #include "tls/keys.h"
 
 #include "base/log.h"
+#include "tls/expiry.h"
+#include "tls/key_link.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -128,12 +130,12 @@ static bool take_pem(struct sequence *s, struct view pem, struct error *e)
     return good;
 }
 
-static bool take_file(struct sequence *s, const struct conf *c, struct view path,
+static bool take_file(struct sequence *s, const char *directory, struct view path,
                       struct tls_files *files, struct error *e)
 {
     struct str name = STR_INIT(1024), text = STR_INIT(TLS_FILE_MAX);
     if (path.n > 0 && path.p[0] != '/')
-        str_addf(&name, "%s/", conf_directory(c));
+        str_addf(&name, "%s/", directory);
     str_add(&name, path);
     s->where = str_cstr(&name);
     bool good = tls_files_read(files, s->where, &text);
@@ -159,14 +161,14 @@ bool tls_keys_load_pem(SSL_CTX *ctx, struct view pem, const char *name, unsigned
     return good;
 }
 
-bool tls_keys_load_chains(SSL_CTX *ctx, const struct conf *c, struct view list,
+bool tls_keys_load_chains(SSL_CTX *ctx, const char *directory, struct view list,
                           struct tls_files *files, unsigned *n, struct error *e)
 {
     struct view path;
     struct sequence s = {.ctx = ctx, .takes_keys = true, .takes_certificates = true};
     bool good = true;
     while (good && view_token(&list, VIEW(" \t\r\n,"), &path))
-        good = take_file(&s, c, path, files, e);
+        good = take_file(&s, directory, path, files, e);
     s.where = "the last file";
     good = good && use(&s, e);
     forget(&s);
@@ -179,16 +181,15 @@ bool tls_keys_load_chains(SSL_CTX *ctx, const struct conf *c, struct view list,
 }
 
 /* One algorithm: a file with the certificates, one with the key. */
-static bool load_pair(SSL_CTX *ctx, const struct conf *c, const char *kind,
-                      enum parameter certificate, enum parameter key,
-                      struct tls_files *files, unsigned *n, struct error *e)
+static bool load_pair(SSL_CTX *ctx, const char *directory, const char *kind,
+                      const struct view pair[2], struct tls_files *files, unsigned *n,
+                      struct error *e)
 {
-    struct view certificates = view_trim_space(conf_view(c, certificate));
+    struct view certificates = view_trim_space(pair[0]), keys = view_trim_space(pair[1]);
     struct sequence s = {.ctx = ctx, .takes_keys = true};
-    struct view keys = view_trim_space(conf_view(c, key));
     if (certificates.n == 0 || view_eq_case(certificates, VIEW("none")))
         return true;
-    bool good = take_file(&s, c, keys, files, e);
+    bool good = take_file(&s, directory, keys, files, e);
     if (good && !s.key)
         error_set(e, "4.3.5", "no key");
     if (!good || !s.key) {
@@ -201,8 +202,8 @@ static bool load_pair(SSL_CTX *ctx, const struct conf *c, const char *kind,
     }
     s.takes_keys = false;
     s.takes_certificates = true;
-    good = take_file(&s, c, certificates, files, e) && s.leaf;
-    s.where = conf_cstr(c, key);
+    good = take_file(&s, directory, certificates, files, e) && s.leaf;
+    s.where = "the key's file";
     if (!good)
         error_prefix(e,
                      "cannot get %s certificate from file \"%.*s\": disabling TLS "
@@ -215,26 +216,67 @@ static bool load_pair(SSL_CTX *ctx, const struct conf *c, const char *kind,
     return good;
 }
 
+void tls_key_names(const struct conf *c, const struct tls_role *role,
+                   struct tls_key_names *out)
+{
+    const enum parameter parameters[TLS_KEY_FILES] = {
+        role->chain_files, role->cert_file,  role->key_file, role->eccert_file,
+        role->eckey_file,  role->dcert_file, role->dkey_file};
+    out->role = role;
+    for (size_t i = 0; i < TLS_KEY_FILES; i++)
+        out->files[i] = conf_view(c, parameters[i]);
+}
+
 bool tls_keys_are_named(const struct conf *c, const struct tls_role *role)
 {
     return conf_view(c, role->chain_files).n > 0 || conf_view(c, role->cert_file).n > 0 ||
            conf_view(c, role->dcert_file).n > 0 || conf_view(c, role->eccert_file).n > 0;
 }
 
-bool tls_keys_load(SSL_CTX *ctx, const struct conf *c, const struct tls_role *role,
-                   struct tls_files *files, unsigned *n, struct error *e)
+bool tls_keys_load_named(SSL_CTX *ctx, const char *directory,
+                         const struct tls_key_names *names, struct tls_files *files,
+                         unsigned *n, struct error *e)
 {
+    const struct view *f = names->files;
+    const char *prefix = names->role->prefix;
     *n = 0;
-    if (conf_view(c, role->chain_files).n > 0) {
-        if (conf_view(c, role->cert_file).n > 0 || conf_view(c, role->dcert_file).n > 0 ||
-            conf_view(c, role->eccert_file).n > 0)
+    if (f[TLS_KEYS_CHAINS].n > 0) {
+        if (f[TLS_KEYS_RSA].n > 0 || f[TLS_KEYS_ECDSA].n > 0 || f[TLS_KEYS_DSA].n > 0)
             log_warning("Both %s_chain_files and one or more of the legacy "
                         "%s_{cert,dcert,eccert}_file are non-empty; the legacy "
                         "parameters will be ignored",
-                        role->prefix, role->prefix);
-        return tls_keys_load_chains(ctx, c, conf_view(c, role->chain_files), files, n, e);
+                        prefix, prefix);
+        return tls_keys_load_chains(ctx, directory, f[TLS_KEYS_CHAINS], files, n, e);
     }
-    return load_pair(ctx, c, "RSA", role->cert_file, role->key_file, files, n, e) &&
-           load_pair(ctx, c, "ECDSA", role->eccert_file, role->eckey_file, files, n, e) &&
-           load_pair(ctx, c, "DSA", role->dcert_file, role->dkey_file, files, n, e);
+    return load_pair(ctx, directory, "RSA", &f[TLS_KEYS_RSA], files, n, e) &&
+           load_pair(ctx, directory, "ECDSA", &f[TLS_KEYS_ECDSA], files, n, e) &&
+           load_pair(ctx, directory, "DSA", &f[TLS_KEYS_DSA], files, n, e);
+}
+
+static void warn_of_end(struct view text, void *arg)
+{
+    (void)arg;
+    log_warning("%.*s", VIEW_FMT(text));
+}
+
+bool tls_keys_load(SSL_CTX *ctx, const struct conf *c, const struct tls_role *role,
+                   struct tls_files *files, unsigned *n, struct error *e)
+{
+    struct tls_key_names names;
+    tls_key_names(c, role, &names);
+    *n = 0;
+    if (role->is_server || tls_keys_are_named(c, role)) {
+        switch (key_link_load(ctx, c, &names, n, e)) {
+        case KEY_LINK_DONE:
+            return true;
+        case KEY_LINK_FAILED:
+            return false;
+        case KEY_LINK_ABSENT:
+            break;
+        }
+    }
+    if (!tls_keys_load_named(ctx, conf_directory(c), &names, files, n, e))
+        return false;
+    tls_expiry_check(c, role, warn_of_end, NULL);
+    return true;
 }

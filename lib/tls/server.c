@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "format/address.h"
 #include "format/base64.h"
+#include "tls/key_link.h"
 #include "tls/keys.h"
 #include "tls/private.h"
 #include "tls/self_signed.h"
@@ -20,7 +21,6 @@ struct tls_server {
     struct tls_files *files;
     struct maps *names; /* tls_server_sni_maps */
     const EVP_MD *digest;
-    bool has_own_keys; /* the self-signed ones */
     void (*unreadable)(void *arg);
     void *arg;
 };
@@ -41,7 +41,7 @@ static SSL_CTX *context_of(const struct tls_server *t, struct view value,
         good = base64_decode(value, &pem) &&
                tls_keys_load_pem(ctx, str_view(&pem), "table", &n, &e);
     else
-        good = tls_keys_load_chains(ctx, t->conf, value, NULL, &n, &e);
+        good = tls_keys_load_chains(ctx, conf_directory(t->conf), value, NULL, &n, &e);
     if (pem.p)
         OPENSSL_cleanse(pem.p, pem.n);
     str_done(&pem);
@@ -130,10 +130,9 @@ static bool add_own_keys(struct tls_server *t, SSL_CTX *ctx, unsigned *n, struct
 {
     struct str path = STR_INIT(1024);
     bool good = tls_self_signed_ensure(t->conf, e) &&
-                tls_keys_load_chains(ctx, t->conf, tls_self_signed_path(t->conf, &path),
+                tls_keys_load_chains(ctx, conf_directory(t->conf), tls_self_signed_path(t->conf, &path),
                                      t->files, n, e);
     str_done(&path);
-    t->has_own_keys = good;
     return good;
 }
 
@@ -213,6 +212,7 @@ void tls_server_watch(struct tls_server *t, void (*unreadable)(void *arg), void 
     t->unreadable = unreadable;
     t->arg = arg;
     tls_files_watch(t->files, renew, t);
+    key_link_watch(renew, t);
 }
 
 /* --- the handshake --- */
