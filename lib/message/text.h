@@ -4,8 +4,9 @@
  * RFC 5051 (i;unicode-casemap): each code point in title case, then
  * decomposed, so "é" matches "É" and "e" with a combining acute accent in any
  * charset and encoding; a search is for a run of bytes in the result, so "cafe"
- * finds "café" and "café" does not find "cafe".  Marks are put into canonical
- * order, which RFC 5051 leaves out.
+ * finds "café" and "café" does not find "cafe".  Two things are more than RFC
+ * 5051 has: marks stand in canonical order, and what comes out of a
+ * compatibility form (the "fi" of a ligature) gets its title case, too.
  *
  * Pure; decoded text goes to a str, whose limit bounds the work.  RFC 2045 6,
  * RFC 2047, RFC 5051, RFC 9051 6.4.4.
@@ -18,13 +19,14 @@
 #include "base/view.h"
 #include "structure.h"
 
-/* Append BODY without its transfer encoding to OUT, line ends of encoded text
- * as they come out, others as they are (BINARY of IMAP).  False: ENCODING is
- * unknown, or OUT is full. */
+/* Append BODY without its transfer encoding to OUT, as BINARY of IMAP gives it:
+ * line ends of the message come out as CR LF, encoded bytes as they were.
+ * False: ENCODING is unknown, or OUT is full. */
 bool message_decode(struct view body, enum mime_encoding encoding, struct str *out);
-/* Append BYTES in CHARSET to OUT as UTF-8.  Without a charset, or when it is
- * unknown, the bytes are taken as UTF-8; what is malformed becomes U+FFFD.
- * False when OUT is full. */
+/* Append BYTES in CHARSET to OUT as UTF-8.  Without a charset, with US-ASCII, or
+ * when iconv does not know it (it loads its tables from files, which a sandbox
+ * must let it read; UTF-8 and ISO-8859-1 need none), the bytes are taken as
+ * UTF-8; what is malformed becomes U+FFFD.  False when OUT is full. */
 bool message_to_utf8(struct view charset, struct view bytes, struct str *out);
 /* Append the body of PART as UTF-8; of a multipart or message nothing.  False
  * when OUT is full. */
