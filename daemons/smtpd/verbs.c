@@ -11,6 +11,8 @@ bool verb_rset(struct session *s, const struct command *c)
         return false;
     }
     transaction_end(s);
+    transcript_flush(
+        s, (unsigned)conf_int(s->server->conf, P_smtpd_history_flush_threshold), NULL);
     reply(s, "250 2.0.0 Ok");
     return true;
 }

@@ -86,6 +86,9 @@ ROWS = [
      r"^250 .*\nReceived: from client\.example"),
     ("default_verp_delimiters", "-=", {"smtpd_authorized_verp_clients": "127.0.0.1"}, "b@sink.example", TEXT,
      r"FROM anne-b=sink\.example@host", r"FROM anne\+b=sink\.example@host"),
+    ("mime_boundary_length_limit", "5", {"mime_header_checks": "pcre:{{/^Content-Type: image/ REJECT no}}"},
+     "b@sink.example", MIME + "Content-Type: multipart/mixed; boundary=abcdefgh\n\n--abcdefgh\n\nx\n--abcdezzz\n"
+     "Content-Type: image/png\n\nx\n--abcdefgh--\n", "^550 5.7.1 no", "^250 "),
     ("header_address_token_limit", "6", {}, "b@sink.example",
      "To: " + ",\n ".join(f"u{n}" for n in range(30)) + "\n\nx\n", r"(?s)(?!.*u29@maison)",
      r"u29@maison\.mrs"),
@@ -101,6 +104,7 @@ def site(room, net):
     for name, value, settings, *_ in ROWS:
         one.server(name, **{name: value}, **settings)
         one.server(f"without {name}", **settings)
+    one.server("autodetect", smtputf8_autodetect_classes="all").server("no autodetect")
     with one:
         yield one
 
@@ -130,3 +134,10 @@ def test_setting(site, number):
     assert re.search(with_it, found) if "(?!" not in with_it else re.match(with_it, found), found
     found = seen(site, f"without {name}", f"{number} without", recipient, text)
     assert re.search(without, found) if "(?!" not in without else re.match(without, found), found
+
+
+def test_mail_that_turns_out_to_need_smtputf8(site):
+    """smtputf8_autodetect_classes: a UTF-8 header of a client that said nothing of it"""
+    for server, outcome in (("autodetect", "bounced .*SMTPUTF8"), ("no autodetect", "sent")):
+        reply = site.mail(server, "anne@maison.mrs", "b@sink.example", "Subject: caf\u00e9\n\nx\n")
+        site.wait_log(rf"{reply.rsplit(' ', 1)[-1]}: to=<b@sink\.example>.* status={outcome}")

@@ -5,6 +5,7 @@ A row's settings belong to a transport; the log tells what became of the mail.
 
 import getpass
 import os
+import pwd
 import re
 import shutil
 import time
@@ -17,7 +18,7 @@ from .site import Site
 
 USER = "daemon" if os.getuid() == 0 else getpass.getuser()
 ALIASES = ("inline:{ {command = |/bin/true}, {file = /nowhere/file}, {list = a@sink.example}, "
-           "{owner-list = boss@sink.example} }")
+           "{owner-list = boss@sink.example}, {owner = |/bin/true} }")
 # Parameter, value, other settings, recipient, the log with it and without it.
 LOCAL = [
     ("allow_mail_to_commands", "", {}, "command", "bounced .*command is restricted", "sent"),
@@ -44,7 +45,19 @@ LOCAL = [
      "test 'a%b' = \"$EXTENSION\" || exit 67"}, USER + "+a%b", "bounced", "sent"),
     ("stale_lock_time", "1s", {"mailbox_delivery_lock": "dotlock", "deliver_lock_attempts": "2",
      "deliver_lock_delay": "1s"}, USER, "sent", "deferred .*lock"),
+    ("sun_mailtool_compatibility", "yes", {"mailbox_delivery_lock": "fcntl", "deliver_lock_attempts": "1"}, USER,
+     "deferred .*lock", "sent"),
+    ("execution_directory_expansion_filter", "x", {"recipient_delimiter": "+", "command_execution_directory":
+     "/$extension", "mailbox_command": "test $(pwd) = /tmp || exit 67"}, USER + "+tmp", "deferred .*working directory", "sent"),
+    ("forward_expansion_filter", "abcdefghijklmnopqrstuvwxyz", {"recipient_delimiter": "+",
+     "forward_path": "ROOM/$extension"}, USER + "+to.nobody", r"sent \(delivered to mailbox\)",
+     r"sent \(delivered to command: true\)"),
+    ("owner_request_special", "no", {"recipient_delimiter": "-"}, "owner-nolist", "sent .*command",
+     "bounced .*unknown user"),
 ]
+if os.getuid() == 0:  # a user whose home is not there
+    LOCAL.append(("require_home_directory", "yes", {}, "nobody", "deferred .*home", "sent"))
+LOCKED = ("stale_lock_time", "sun_mailtool_compatibility")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +69,11 @@ def site(room, net):
     one.sink = sink
     where = f"[{sink.address}]:{net.port}"
     one.route("sink.example", f"smtp:{where}")
+    forward = room / "to.nobody"
+    forward.write_text("|true\n")
+    shutil.chown(forward, USER)
     for number, (name, value, settings, *_) in enumerate(LOCAL):
+        settings = {key: text.replace("ROOM", str(room)) for key, text in settings.items()}
         one.client(f"with{number}", "local", **{name: value}, **settings)
         one.client(f"without{number}", "local", **settings)
     for name in ("few", "slow", "narrow", "usual", "paced", "paced2"):
@@ -80,6 +97,15 @@ def site(room, net):
             narrow_destination_concurrency_limit="1", narrow_initial_destination_concurrency="1")
     one.client("expand", "local", expand_owner_alias="yes")
     one.client("noexpand", "local")
+    one.server("history", smtpd_history_flush_threshold="1")
+    one.server("nohistory")
+    (room / "boxes").mkdir()
+    shutil.chown(room / "boxes", USER)
+    for name, lock in (("locked", "dotlock"), ("unlocked", "fcntl")):
+        one.client(name, "virtual", virtual_mailbox_lock=lock, virtual_mailbox_maps="static:box",
+                   virtual_mailbox_base=room / "boxes", virtual_minimum_uid="1", deliver_lock_attempts="1",
+                   virtual_uid_maps=f"static:{pwd.getpwnam(USER).pw_uid}",
+                   virtual_gid_maps=f"static:{pwd.getpwnam(USER).pw_gid}")
     one.client("undelivered", "local", prepend_delivered_header="")
     one.client("boxes", "virtual", virtual_delivery_status_filter="pcre:{{/^5(.*)/ 4$$1}}")
     one.write()
@@ -98,14 +124,15 @@ def outcome(site, domain, user):
 def test_local(site, number):
     """With the setting and without it the mail goes another way."""
     name, _, _, user, with_it, without = LOCAL[number]
-    if name == "stale_lock_time":
-        lock = site.spool / f"{USER}.lock"
+    lock = site.spool / f"{USER}.lock"
+    if name in LOCKED:
         lock.touch()
         shutil.chown(lock, USER)
     found = outcome(site, f"without{number}", user)
     assert re.match(without, found), found
     found = outcome(site, f"with{number}", user)
     assert re.match(with_it, found), found
+    lock.unlink(missing_ok=True)
 
 
 def arrived(site, text):
@@ -118,6 +145,42 @@ def test_owner_of_a_list(site):
         site.send("chris@maison.mrs", f"list@{name}.example", f"Subject: {name} it\n\nhello\n")
         message = arrived(site, f"Subject: {name} it")[0]
         assert message.sender.startswith(sender), message.sender
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_aliases_and_forward_files(room, net, frozen):
+    """frozen_delivered_to: Delivered-To names the address that came, or the last alias on the way.
+    reset_owner_alias: an alias without an owner in a .forward file makes that file count anew."""
+    one = Site(room / f"frozen{frozen}", net, local_transport="local:", local_recipient_maps="",
+               alias_maps=f"inline:{{ {{outer = mine}}, {{mine = {USER}}}, {{back = {USER}}} }}", forward_path=f"{room}/$user.forward",
+               frozen_delivered_to="yes" if frozen else "no", reset_owner_alias="no" if frozen else "yes")
+    forward = room / f"{USER}.forward"
+    with one:
+        one.send("chris@maison.mrs", "outer@maison.mrs", "Subject: aliased\n\nhello\n")
+        one.wait_log(r"orig_to=<outer@maison\.mrs>.* status=sent")
+        name = re.search(rb"(?m)^Delivered-To: (.*)@", one.mbox(USER))[1].decode()
+        assert name == ("outer" if frozen else "mine")
+        forward.write_text("back\n")
+        shutil.chown(forward, USER)
+        one.send("chris@maison.mrs", f"{USER}@maison.mrs", "Subject: again\n\nhello\n")
+        one.wait_log("qmgr.*removed", count=2)
+        forward.unlink()
+        assert (b"Subject: again" in one.mbox(USER)) == frozen
+
+
+def test_lock_of_virtual_mailboxes(site, room):
+    """virtual_mailbox_lock: a dotlock is minded, or is not"""
+    (room / "boxes/box.lock").touch()
+    assert outcome(site, "locked", "someone").startswith("deferred")
+    assert outcome(site, "unlocked", "someone").startswith("sent")
+
+
+def test_history_of_a_session(site):
+    """smtpd_history_flush_threshold: lines from before RSET are left out of the report"""
+    for name, is_there in (("history", False), ("nohistory", True)):
+        site.talk(name, "EHLO x", f"NOOP {name}", "NOOP more", "RSET", "FROB", f"NOOP end of {name}", "QUIT")
+        report = arrived(site, f"NOOP end of {name}")[0].content
+        assert (f"In:  NOOP {name}\r\n".encode() in report) == is_there
 
 
 def test_delivered_header(site):

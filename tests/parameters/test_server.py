@@ -4,6 +4,11 @@ The recipient of a row selects a restriction, or the server's own settings do; t
 """
 
 import re
+import shutil
+import socketserver
+import subprocess
+import threading
+import time
 
 import pytest
 
@@ -108,10 +113,30 @@ ROWS = [
      [EHLO, MAIL, RCPT, "DATA", BARE + "\r\n."], "250 ", "5"),
     ("relocated_prefix_enable", "no", {"relocated_maps": "inline:{ { chris@maison.mrs = 4 elsewhere } }"},
      [EHLO, MAIL, RCPT], "550 .*rejected: 4 elsewhere", "550 .*has moved to 4 elsewhere"),
+    ("line_length_limit", "512", {}, ["NOOP " + "x" * 600], "500 ", "250 "),
+    ("enable_idna2003_compatibility", "yes", {"smtpd_sender_restrictions": "reject_unknown_sender_domain"},
+     [EHLO, "MAIL FROM:<a@fa\u00df.example> SMTPUTF8", RCPT], "250 ", "450 "),
     ("smtpd_policy_service_default_action", "REJECT no policy",
      {"smtpd_recipient_restrictions": "check_policy_service unix:private/nobody",
       "smtpd_policy_service_try_limit": "1"}, [EHLO, MAIL, RCPT], "554 .*no policy", None),
 ]
+
+
+class Policy(socketserver.ThreadingTCPServer):
+    """A policy server that has no opinion, and counts its clients."""
+    daemon_threads = allow_reuse_address = True
+
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.server.clients += 1
+            for line in self.rfile:
+                if line == b"\n":
+                    self.wfile.write(b"action=dunno\n\n")
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Answer)
+        self.clients, self.port = 0, self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +157,14 @@ def site(room, net):
         one.server(f"without {name}", **settings)
     one.server("sessions", sessions_per_process=1, syslog_name="postfix/sessions")
     one.server("ports", smtpd_client_port_logging="yes")
+    one.server("proxied", smtpd_proxy_filter=f"[{net.silent('filter.example').address}]:{net.port}",
+               smtpd_proxy_timeout="1s")
+    one.policy = Policy()
+    for name, settings in (("kept", {}), ("replaced", {"smtpd_policy_service_max_ttl": "1s"})):
+        one.server(name, smtpd_recipient_restrictions=f"check_policy_service inet:127.0.0.1:{one.policy.port}",
+                   **settings)
+    one.set(tcp_windowsize="8192")
+    net.address("fass.example", "127.10.0.10")
     with one:
         yield one
 
@@ -175,3 +208,36 @@ def test_port_in_the_log(site):
     """smtpd_client_port_logging"""
     site.talk("ports", "QUIT")
     assert site.wait_log(r"disconnect from \w+\[127\.0\.0\.1\]:\d+ ")
+
+
+def test_filter_that_says_nothing(site):
+    """smtpd_proxy_timeout"""
+    started = time.monotonic()
+    replies = site.talk("proxied", EHLO, MAIL, RCPT)
+    assert [reply for reply in replies if reply.startswith("451 4.3.0")], replies
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("name, clients", [("kept", 1), ("replaced", 2)])
+def test_connections_to_a_policy_server(site, name, clients):
+    """smtpd_policy_service_max_ttl: a connection in use since then is replaced"""
+    before = site.policy.clients
+    with site.door(name) as talk:
+        talk.reply()
+        for line in (EHLO, MAIL, RCPT):
+            talk.say(line)
+            assert talk.reply().startswith("250")
+        time.sleep(1.1)
+        talk.say(RCPT)
+        assert talk.reply().startswith("250")
+    assert site.policy.clients - before == clients
+
+
+@pytest.mark.skipif(not shutil.which("ss"), reason="needs iproute2")
+def test_window(site):
+    """tcp_windowsize: the receive buffer of a session, which the system doubles"""
+    with site.door("ports") as talk:
+        talk.reply()
+        shown = subprocess.run(["ss", "-tmn", f"sport = :{site.ports['ports']}"], check=True, text=True, timeout=10,
+                               capture_output=True).stdout
+    assert re.search(r"skmem:\(r\d+,rb(\d+)", shown)[1] == str(2 * 8192), shown
