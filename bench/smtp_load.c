@@ -1,13 +1,15 @@
 /* smtp_load - send many messages over SMTP with little CPU of its own
  *
  * One fiber a session; each sends its share of messages over one connection (or
- * --per-session of them, then a new one).  Prints one line of JSON: messages,
- * seconds, own CPU, latency of the final reply.  For bench/ only.
+ * --per-session of them, then a new one), with --tls over TLS.  With --handshakes it
+ * sends none: each "message" is a connection with STARTTLS.  Prints one line of JSON:
+ * messages, seconds, own CPU, latency of the final reply.  For bench/ only.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "load_tls.h"
 #include "net/dial.h"
 #include "net/stream.h"
 #include "run/loop.h"
@@ -21,7 +23,7 @@ static struct {
     struct net_address to;
     uint64_t sessions, messages, size, per_session, idle;
     const char *sender, *recipient;
-    bool pipeline;
+    bool pipeline, tls, resume, handshakes;
 } options = {.sessions = 1,
              .messages = 100,
              .size = 4096,
@@ -86,6 +88,13 @@ static bool send_one(struct stream *s, uint64_t number)
     return good;
 }
 
+static bool greet(struct stream *s)
+{
+    return read_code(s) == 220 && ask(s, "EHLO load.example", 2) &&
+           (!options.tls || (ask(s, "STARTTLS", 2) && load_tls_start(s) &&
+                             ask(s, "EHLO load.example", 2)));
+}
+
 static void session(void *arg)
 {
     (void)arg;
@@ -97,9 +106,14 @@ static void session(void *arg)
             break;
         }
         struct stream *s = stream_open_fd(fd);
-        bool good = read_code(s) == 220 && ask(s, "EHLO load.example", 2);
-        for (uint64_t i = 0;
-             good && i < options.per_session && state.next < options.messages; i++) {
+        bool good = greet(s);
+        if (good && options.handshakes) {
+            state.next++;
+            state.accepted++;
+        }
+        for (uint64_t i = 0; good && !options.handshakes && i < options.per_session &&
+                             state.next < options.messages;
+             i++) {
             good = send_one(s, state.next++);
             if (good)
                 state.accepted++;
@@ -163,10 +177,11 @@ static void report(int64_t usec)
                  (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
     qsort(state.latency, options.messages, sizeof *state.latency, compare);
     printf("{\"accepted\": %llu, \"failed\": %llu, \"seconds\": %.6f, \"own_cpu\": %.6f, "
-           "\"latency_p50_us\": %lld, \"latency_p99_us\": %lld}\n",
+           "\"latency_p50_us\": %lld, \"latency_p99_us\": %lld, \"resumed\": %llu}\n",
            (unsigned long long)state.accepted, (unsigned long long)state.failed,
            (double)usec / 1e6, cpu, (long long)state.latency[options.messages / 2],
-           (long long)state.latency[options.messages * 99 / 100]);
+           (long long)state.latency[options.messages * 99 / 100],
+           (unsigned long long)load_tls_resumed());
     (void)fflush(stdout);
 }
 
@@ -193,6 +208,9 @@ static bool parse(int argc, char **argv)
                                           {"recipient", required_argument, NULL, 'r'},
                                           {"pipeline", no_argument, NULL, 'P'},
                                           {"idle", required_argument, NULL, 'i'},
+                                          {"tls", no_argument, NULL, 'T'},
+                                          {"resume", no_argument, NULL, 'R'},
+                                          {"handshakes", no_argument, NULL, 'H'},
                                           {NULL, 0, NULL, 0}};
     int c;
     bool good = true;
@@ -225,6 +243,15 @@ static bool parse(int argc, char **argv)
         case 'P':
             options.pipeline = true;
             break;
+        case 'H':
+            options.handshakes = options.tls = true;
+            break;
+        case 'R':
+            options.resume = options.tls = true;
+            break;
+        case 'T':
+            options.tls = true;
+            break;
         default:
             good = false;
         }
@@ -238,7 +265,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr,
                       "usage: smtp_load --to ADDRESS:PORT [--sessions N] [--messages N] "
                       "[--size BYTES] [--per-session N] [--sender A] [--recipient A] "
-                      "[--pipeline] [--idle N]\n");
+                      "[--pipeline] [--idle N] [--tls] [--resume] [--handshakes]\n");
         return 64;
     }
     struct rlimit files;
@@ -246,6 +273,8 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
     loop_init();
+    if (!load_tls_init(options.resume))
+        return 1;
     make_content();
     state.latency = memory_alloc_array(options.messages + 1, sizeof *state.latency);
     state.live = options.idle ? options.idle : options.sessions;
