@@ -69,6 +69,14 @@ static void add_effect(struct session *s, enum access_effect_kind kind)
     transaction_add_effects(t, effect);
 }
 
+/* Is the message to be thrown away? */
+static bool is_discarded(const struct access_effect *effects)
+{
+    while (effects && effects->kind != ACCESS_DISCARD)
+        effects = effects->next;
+    return effects != NULL;
+}
+
 /* Log what was said; the reply that it makes, empty when the command goes on. */
 static struct view judge(struct session *s, struct milter_reply r)
 {
@@ -171,17 +179,19 @@ static size_t collect(struct view words[WORDS_MAX], struct view path,
 bool milter_mail(struct session *s, struct view path, struct view parameters)
 {
     struct view words[WORDS_MAX];
-    if (!s->milters)
+    if (!s->milters || is_discarded(s->transaction->effects))
         return true;
     size_t n = collect(words, path, parameters);
     return passes(s, milters_mail(s->milters, words, n));
 }
 
 bool milter_rcpt(struct session *s, struct view path, struct view parameters,
-                 struct view refusal)
+                 const struct access_outcome *outcome)
 {
     struct view words[WORDS_MAX];
-    if (!s->milters)
+    struct view refusal = outcome->refused ? outcome->reply : VIEW_NONE;
+    if (!s->milters || is_discarded(s->transaction->effects) ||
+        is_discarded(outcome->effects))
         return true;
     size_t n = collect(words, path, parameters);
     s->milter_refusal = refusal;
@@ -192,7 +202,7 @@ bool milter_rcpt(struct session *s, struct view path, struct view parameters,
 
 bool milter_data(struct session *s)
 {
-    if (!s->milters)
+    if (!s->milters || is_discarded(s->transaction->effects))
         return true;
     s->facts.recipient = s->transaction->first_recipient;
     bool good = passes(s, milters_data(s->milters));

@@ -13,11 +13,12 @@
 bool milter_connect(struct session *s);
 /* HELO or EHLO; a refusal other than 421 waits for MAIL. */
 bool milter_helo(struct session *s);
-/* PATH as the client wrote it, and PARAMETERS. */
+/* PATH as the client wrote it, and PARAMETERS.  Of a message that is to be discarded
+ * milters hear no more. */
 bool milter_mail(struct session *s, struct view path, struct view parameters);
-/* REFUSAL: what the client will hear anyway; empty: nothing yet. */
+/* OUTCOME: what the restrictions made of it; a refusal is what the client will hear. */
 bool milter_rcpt(struct session *s, struct view path, struct view parameters,
-                 struct view refusal);
+                 const struct access_outcome *outcome);
 bool milter_data(struct session *s);
 bool milter_unknown(struct session *s, struct view line);
 /* Other commands: did a milter refuse the whole session? */

@@ -40,8 +40,10 @@ static bool refused(struct view refusal, struct view part, struct str *value)
 
 static bool of_sender(struct session *s, struct view part, struct str *value)
 {
-    if (!s->facts.has_sender || view_is_empty(s->facts.sender))
+    if (!s->facts.has_sender)
         return false;
+    if (view_is_empty(s->facts.sender) && view_eq(part, VIEW("addr}")))
+        return true; /* a report's sender is known, and empty */
     return resolved(s, s->facts.sender, part, value);
 }
 
@@ -110,7 +112,7 @@ bool milter_session_macro(void *context, struct view name, struct str *value)
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (view_eq(name, view_of(known[i].name)))
-            return str_set(value, known[i].value);
+            return !view_is_empty(known[i].value) && str_set(value, known[i].value);
     }
     if (view_eq(name, VIEW("_")))
         return client(s, value);

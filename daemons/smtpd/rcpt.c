@@ -138,8 +138,7 @@ bool verb_rcpt(struct session *s, const struct command *c)
     if (!s->server->standalone &&
         !verify_sender_is(s->server->conf, recipient, clock_wall()))
         access_evaluate_recipient(s->server->access, &s->facts, t->arena, &outcome);
-    bool pleases =
-        milter_rcpt(s, path, rest, outcome.refused ? outcome.reply : VIEW_NONE);
+    bool pleases = milter_rcpt(s, path, rest, &outcome);
     s->facts.recipient = VIEW_NONE;
     if (outcome.refused) {
         reply_refusal(s, &outcome);

@@ -21,6 +21,7 @@ struct edit {
     struct arena *arena;
     struct view *headers; /* "Name: value", LF between lines */
     size_t n, cap;
+    size_t own;       /* the place of our own header, which milters do not see */
     uint64_t body_at; /* offset in the draft, behind the empty line */
     bool has_body;    /* there is an empty line */
     bool is_changed;  /* the list is not what the draft has */
@@ -169,9 +170,10 @@ static void write_back(struct edit *x)
 static bool header(void *context, size_t i, struct view *text)
 {
     struct edit *x = context;
-    if (i + 1 >= x->n)
+    size_t at = i < x->own ? i : i + 1;
+    if (at >= x->n)
         return false;
-    *text = x->headers[i + 1]; /* ours is left out */
+    *text = x->headers[at];
     return true;
 }
 
@@ -191,16 +193,6 @@ static bool is_over(void *context)
 {
     struct edit *x = context;
     return cleanup_is_doomed(x->cleanup);
-}
-
-static void hold(void *context)
-{
-    struct edit *x = context;
-    struct cleanup *c = x->cleanup;
-    if (c->envelope.flags & MESSAGE_HOLD)
-        return;
-    c->envelope.flags |= MESSAGE_HOLD;
-    milter_log(c, "milter-hold", "END-OF-MESSAGE", VIEW("milter triggers HOLD action"));
 }
 
 /* --- headers --- */
@@ -242,6 +234,8 @@ static void put_header(struct edit *x, size_t at, struct view name, struct view 
     if (view_is_empty(text))
         return;
     insert(x, at, text);
+    if (at <= x->own)
+        x->own++;
     x->is_changed = true;
 }
 
@@ -261,7 +255,9 @@ static void insert_header(void *context, uint32_t index, struct view name,
 /* The place of the INDEXth header NAME, ours left out; x->n: there is none. */
 static size_t find_header(const struct edit *x, uint32_t index, struct view name)
 {
-    for (size_t i = 1; i < x->n; i++) {
+    for (size_t i = 0; i < x->n; i++) {
+        if (i == x->own)
+            continue;
         size_t n = header_name_length(x->headers[i]);
         if (view_eq_case(view_sub(x->headers[i], 0, n), name) && --index == 0)
             return i;
@@ -288,6 +284,8 @@ static void change_header(void *context, uint32_t index, struct view name,
         return;
     }
     x->n--;
+    if (at < x->own)
+        x->own--;
     for (size_t i = at; i < x->n; i++)
         x->headers[i] = x->headers[i + 1];
 }
@@ -446,13 +444,17 @@ static void replace_body(void *context, struct view piece, bool is_first)
 }
 
 /* A body ends with a whole line. */
-static void finish_body(struct edit *x)
+static void end_body(void *context)
 {
+    struct edit *x = context;
     char last = '\n';
     struct draft *draft = x->cleanup->draft;
+    if (x->held_cr)
+        draft_write(draft, VIEW("\r"));
+    x->held_cr = false;
     uint64_t size = draft_size(draft);
-    if (x->has_body && size > x->body_at &&
-        pread(draft_fd(draft), &last, 1, (off_t)(size - 1)) == 1 && last != '\n')
+    if (size > x->body_at && pread(draft_fd(draft), &last, 1, (off_t)(size - 1)) == 1 &&
+        last != '\n')
         draft_write(draft, VIEW("\n"));
 }
 
@@ -464,7 +466,6 @@ struct milter_reply milters_edit(struct cleanup *c, struct milters *m)
         .header = header,
         .body = body,
         .is_over = is_over,
-        .hold = hold,
         .add_header = add_header,
         .insert_header = insert_header,
         .change_header = change_header,
@@ -472,11 +473,11 @@ struct milter_reply milters_edit(struct cleanup *c, struct milters *m)
         .add_recipient = add_recipient,
         .delete_recipient = delete_recipient,
         .replace_body = replace_body,
+        .end_body = end_body,
     };
     struct milter_reply reply = {.verdict = MILTER_CONTINUE};
     if (read_headers(&x)) {
         reply = milters_message(m, &message);
-        finish_body(&x);
         write_back(&x);
     }
     memory_free(x.headers);

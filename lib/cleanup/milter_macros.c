@@ -23,6 +23,14 @@ static bool resolve(struct cleanup *c, struct view address, struct view part,
     return known;
 }
 
+static bool of_sender(struct cleanup *c, struct view part, struct str *value)
+{
+    struct view sender = c->envelope.sender;
+    if (view_is_empty(sender) && view_eq(part, VIEW("addr}")))
+        return true; /* a report's sender is known, and empty */
+    return resolve(c, sender, part, value);
+}
+
 bool milter_macro_value(void *context, struct view name, struct str *value)
 {
     struct cleanup *c = context;
@@ -43,14 +51,15 @@ bool milter_macro_value(void *context, struct view name, struct str *value)
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (view_eq(name, view_of(known[i].name)))
-            return str_set(value, known[i].value);
+            return !view_is_empty(known[i].value) && str_set(value, known[i].value);
     }
     if (view_eq(name, VIEW("_")))
         return str_addf(value, "%.*s [%.*s]", VIEW_FMT(milter_client_name(c)),
                         VIEW_FMT(milter_client_address(c)));
     if (view_starts(name, VIEW("{mail_")))
-        return resolve(c, env->sender, view_from(name, 6), value);
+        return of_sender(c, view_from(name, 6), value);
     if (view_starts(name, VIEW("{rcpt_")))
-        return resolve(c, c->last_recipient, view_from(name, 6), value);
+        return !view_is_empty(c->last_recipient) &&
+               resolve(c, c->last_recipient, view_from(name, 6), value);
     return false;
 }

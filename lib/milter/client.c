@@ -180,23 +180,6 @@ void client_open(struct client *c)
 
 /* --- events --- */
 
-static const char *command_name(enum milter_command command)
-{
-    static const struct {
-        enum milter_command command;
-        const char *name;
-    } names[] = {{SMFIC_CONNECT, "SMFIC_CONNECT"}, {SMFIC_HELO, "SMFIC_HELO"},
-                 {SMFIC_MAIL, "SMFIC_MAIL"},       {SMFIC_RCPT, "SMFIC_RCPT"},
-                 {SMFIC_DATA, "SMFIC_DATA"},       {SMFIC_HEADER, "SMFIC_HEADER"},
-                 {SMFIC_EOH, "SMFIC_EOH"},         {SMFIC_BODY, "SMFIC_BODY"},
-                 {SMFIC_BODYEOB, "SMFIC_BODYEOB"}, {SMFIC_UNKNOWN, "SMFIC_UNKNOWN"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i].command == command)
-            return names[i].name;
-    }
-    return "SMFIC";
-}
-
 /* milter_macro_defaults: "name=value, {other}=value". */
 static bool default_macro(const struct conf *conf, struct view name, struct str *value)
 {
@@ -237,7 +220,7 @@ static void send_macros(struct client *c, const struct event *x)
         str_clear(&value);
         bool known = common_macro(conf, name, &value) ||
                      c->all->macro(c->all->context, name, &value);
-        if ((!known || value.n == 0) && !default_macro(conf, name, &value))
+        if (!known && !default_macro(conf, name, &value))
             continue;
         packet_add_text(&data, name);
         packet_add_text(&data, str_view(&value));
@@ -303,11 +286,9 @@ static struct milter_reply hang_up(struct client *c)
 
 static struct milter_reply unexpected(struct client *c, const struct event *x, int code)
 {
-    char letter[] = {(char)code, '\0'};
-    bool is_known = code != 0 && strchr("+-24abcdefhimpqrsty", code);
-    const char *known = is_known ? letter : "(unknown filter reply)";
     log_warning("milter %s: unexpected filter response %s after event %s",
-                c->milter->name, known, command_name(x->command));
+                c->milter->name, milter_answer_name(code),
+                milter_command_name(x->command));
     return client_failed(c);
 }
 
@@ -340,7 +321,6 @@ static bool take_reply(struct client *c, const struct event *x, int code,
         *out = own_refusal(c, x);
         return true;
     case SMFIR_SHUTDOWN:
-    case SMFIR_CONN_FAIL:
         *out = hang_up(c);
         return true;
     default:
@@ -373,7 +353,7 @@ struct milter_reply client_tell(struct client *c, const struct event *x, struct 
     if (c->steps & x->unanswered)
         return CONTINUE; /* an error shows with the next reply */
     do {
-        int code = read_packet(c, command_name(x->command));
+        int code = read_packet(c, milter_command_name(x->command));
         if (code == 0)
             return client_failed(c);
         if (take_reply(c, x, code, message, &reply))

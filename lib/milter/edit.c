@@ -98,7 +98,7 @@ bool client_edit(struct client *c, enum milter_answer code, struct view data,
     case SMFIR_QUARANTINE:
         if (!packet_take_text(&data, &reason))
             return false;
-        m->hold(m->context);
+        c->has_held = true;
         return true;
     case SMFIR_SHUTDOWN:
     case SMFIR_ACCEPT:

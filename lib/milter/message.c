@@ -42,6 +42,7 @@ static struct milter_reply tell_end_of_header(struct client *c)
     return client_tell(c, &x, VIEW_NONE, NULL);
 }
 
+/* Append TEXT with the line ends of the wire. */
 static void add_wire_lines(struct str *out, struct view text)
 {
     struct view line, rest;
@@ -53,25 +54,40 @@ static void add_wire_lines(struct str *out, struct view text)
     str_add(out, text);
 }
 
+/* Tell as much of what waits in OUT as fills chunks; all of it at the end. */
+static struct milter_reply tell_chunks(struct client *c, const struct event *x,
+                                       struct str *out, bool at_end)
+{
+    struct milter_reply reply = CONTINUE;
+    while (reply.verdict == MILTER_CONTINUE && client_wants(c, x) && out->n > 0 &&
+           (at_end || out->n >= MILTER_CHUNK_MAX)) {
+        struct view chunk = view_sub(str_view(out), 0, MILTER_CHUNK_MAX);
+        reply = client_tell(c, x, chunk, NULL);
+        str_consume(out, chunk.n);
+    }
+    return reply;
+}
+
 static struct milter_reply tell_body(struct client *c, const struct milter_message *m)
 {
-    enum { PIECE = MILTER_CHUNK_MAX / 2 };
+    enum { PIECE = 32 * 1024 };
     const struct event x = {SMFIC_BODY, SMFIP_NOBODY, SMFIP_NR_BODY, STAGE_END_OF_DATA,
                             c->milter->content_timeout};
     struct milter_reply reply = CONTINUE;
     struct str *out = &c->all->out;
     uint64_t offset = 0;
+    ssize_t n = 1;
     char *buffer = memory_alloc(PIECE);
-    while (reply.verdict == MILTER_CONTINUE && client_wants(c, &x)) {
-        ssize_t n = m->body(m->context, offset, buffer, PIECE);
-        if (n < 0)
+    str_clear(out);
+    while (n > 0 && reply.verdict == MILTER_CONTINUE && client_wants(c, &x)) {
+        n = m->body(m->context, offset, buffer, PIECE);
+        if (n < 0) {
             reply = client_failed(c);
-        if (n <= 0)
             break;
+        }
         offset += (uint64_t)n;
-        str_clear(out);
         add_wire_lines(out, (struct view){buffer, (size_t)n});
-        reply = client_tell(c, &x, str_view(out), NULL);
+        reply = tell_chunks(c, &x, out, n == 0);
     }
     memory_free(buffer);
     return reply;
@@ -86,7 +102,7 @@ static struct milter_reply tell_end(struct client *c, const struct milter_messag
 
 struct milter_reply client_message(struct client *c, const struct milter_message *m)
 {
-    c->body_is_replaced = false;
+    c->body_is_replaced = c->has_held = false;
     if (c->state != CLIENT_READY)
         return c->state == CLIENT_ACCEPTED || c->state == CLIENT_CONTENT ? CONTINUE
                                                                          : c->fixed;
@@ -98,5 +114,9 @@ struct milter_reply client_message(struct client *c, const struct milter_message
     if (reply.verdict == MILTER_CONTINUE)
         reply = tell_end(c, m);
     c->in_message = false;
+    if (c->body_is_replaced)
+        m->end_body(m->context);
+    if (reply.verdict == MILTER_CONTINUE && c->has_held)
+        reply.verdict = MILTER_HOLD;
     return reply;
 }

@@ -36,7 +36,8 @@ struct milter_reply {
     struct view text;
 };
 
-/* The value of macro NAME ("i", "{client_name}"); false when there is none. */
+/* The value of macro NAME ("i", "{client_name}"), which may be empty; false when there is
+ * none: milter_macro_defaults counts then. */
 typedef bool milter_macro_fn(void *context, struct view name, struct str *value);
 
 struct milters; /* one session's connections */
@@ -75,7 +76,6 @@ struct milter_message {
     ssize_t (*body)(void *context, uint64_t offset, char *buffer, size_t n);
     /* Did something happen that ends the message? */
     bool (*is_over)(void *context);
-    void (*hold)(void *context);
     void (*add_header)(void *context, struct view name, struct view value);
     /* INDEX from 0 counts our own first header too. */
     void (*insert_header)(void *context, uint32_t index, struct view name,
@@ -89,11 +89,14 @@ struct milter_message {
     void (*delete_recipient)(void *context, struct view address);
     /* A piece of the new body, CR LF line ends; IS_FIRST begins it. */
     void (*replace_body)(void *context, struct view piece, bool is_first);
+    /* The new body is whole. */
+    void (*end_body)(void *context);
 };
 /* Values in the calls above begin with the blank that belongs behind the colon. */
 
-/* Show it to all, one after another; each sees what those before it made of it.  The
- * message is over for all milters then. */
+/* Show it to all, one after another; each sees what those before it made of it.  As with
+ * every event the first that wants anything but to go on (to hold the message, too) has
+ * decided.  The message is over for all milters then. */
 struct milter_reply milters_message(struct milters *m, const struct milter_message *x);
 
 #endif

@@ -71,6 +71,7 @@ struct client {
     bool in_message;       /* MAIL was told: ABORT would make sense */
     char skipped;          /* the command that it wants no more of; 0 none */
     bool body_is_replaced; /* a first piece came */
+    bool has_held;         /* it wants the message to be held */
     struct view macros[STAGES];
     struct str packet; /* the last reply's data */
     struct str text;   /* a refusal */

@@ -82,6 +82,11 @@ enum milter_answer {
 #define SMFIP_NR_BODY     0x080000u
 #define SMFIP_HDR_LEADSPC 0x100000u
 
+/* "SMFIC_MAIL"; a command that no reply comes to is "SMFIC". */
+const char *milter_command_name(enum milter_command command);
+/* "SMFIR_CONTINUE"; "(unknown filter reply)" for what is none. */
+const char *milter_answer_name(int code);
+
 #define MILTER_CHUNK_MAX  65535     /* bytes of body in one packet */
 #define MILTER_PACKET_MAX (1 << 20) /* the most that a milter may say at once */
 

@@ -72,14 +72,15 @@ def quarantine(reason):
 class Milter:
     """Serves connections until the end of the with block."""
 
-    def __init__(self, answers=None, end=(), version=6, steps=STEPS, macros=b"", actions=ACTIONS, port=None):
+    def __init__(self, answers=None, end=(), version=6, steps=STEPS, macros=b"", actions=ACTIONS, port=None,
+                 address="127.0.0.1"):
         self.answers = dict(answers or {})
         self.answers.setdefault("E", [*end, CONTINUE])
         self.options = struct.pack("!III", version, actions, steps) + macros
         self.version, self.steps = version, steps
         self.events, self.connections, self.offer = [], 0, None
         self.open = []
-        self.port = port or free_port()
+        self.address, self.port = address, port or free_port(address)
 
     def read(self, connection):
         """The next command's letter and data."""
@@ -145,7 +146,7 @@ class Milter:
             pass
 
     def __enter__(self):
-        self.server = socket.create_server(("127.0.0.1", self.port))
+        self.server = socket.create_server((self.address, self.port))
         threading.Thread(target=self.listen, daemon=True).start()
         return self
 
@@ -160,4 +161,4 @@ class Milter:
 
     @property
     def place(self):
-        return f"inet:127.0.0.1:{self.port}"
+        return f"inet:{self.address}:{self.port}"

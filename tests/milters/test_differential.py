@@ -1,7 +1,9 @@
 """The same dialogues past the same milter, through the real Postfix and through Diligence: what the
 milter is told, what the client hears, what arrives and what is logged are equal."""
 
+import contextlib
 import itertools
+import os
 import pathlib
 import re
 import shutil
@@ -35,6 +37,10 @@ ALL = " ".join(["i j v _ {daemon_name} {daemon_addr} {client_addr} {client_name}
                 "{rcpt_host} {rcpt_mailer} {tls_version} {nothing}"])
 
 
+# Where milters and servers listen: nobody else takes their ports while they rest.
+HOST = f"127.{os.getpid() % 200 + 30}.{os.getpid() // 200 % 250}.1"
+
+
 def head(line):
     return m.add_header("X-" + line, line)
 
@@ -44,7 +50,19 @@ QUIET = 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x40000 | 0x8000
 NOTHING = 1 | 2 | 4 | 8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x200
 STAGES = struct.pack("!I", 0) + b"j {client_addr}\0" + struct.pack("!I", 5) + b"{rcpt_addr} i\0"
 
-# Name, what the milter does, settings, dialogue.
+LARGE = TEXT[:TEXT.index("\r\n\r\n") + 4] + "".join(f"line {i} \r\n" for i in range(12000))
+NULL = [line.replace("anne@maison.mrs", "") if line.startswith("MAIL") else line for line in MAIL]
+OPENING = MAIL[:3]
+
+
+def bdat(*pieces):
+    """Commands that bring PIECES as chunks; each ends with a line end, so that nothing is added."""
+    last = len(pieces) - 1
+    return [f"BDAT {len(piece)}{' LAST' if i == last else ''}\r\n{piece}"
+            for i, piece in enumerate(pieces)]
+
+
+# Name, what the milter does (or each of several does), settings, dialogue.
 CASES = {
     "all events": ({}, {}, MAIL),
     "headers": (dict(end=[m.add_header("X-New", "value\n more"), m.insert_header(0, "X-Zero", "0"),
@@ -92,6 +110,77 @@ CASES = {
                            "check_recipient_access inline:{b@maison.mrs=REJECT} permit",
                            "milter_rcpt_macros": "{rcpt_mailer} {rcpt_host} {rcpt_addr}"},
                            MAIL[:4] + ["QUIT"]),
+    "null sender": ({}, dict(milter_mail_macros=ALL,
+                             milter_macro_defaults="{mail_addr}=nobody, {mail_host}=nowhere"), NULL),
+    "chunks": ({}, {}, OPENING + bdat(TEXT[:130] + "\r\n", TEXT[130:-1]) + MAIL[-1:]),
+    "chunks rejected": (dict(answers={"T": [m.REJECT]}), {},
+                        OPENING + bdat(TEXT[:130] + "\r\n", TEXT[130:-1]) + OPENING[1:] + MAIL[-1:]),
+    "chunks changed": (dict(end=[head("End"), m.replace_body("n\r\n")]), {},
+                       OPENING + bdat(TEXT[:-1]) + MAIL[-1:]),
+    "large": (dict(end=[head("End")]), {}, OPENING + ["DATA", LARGE + ".", "QUIT"]),
+    "large chunks": ({}, {}, OPENING + bdat(LARGE[:50000] + "\r\n", LARGE[50000:]) + MAIL[-1:]),
+    "larger": (dict(end=[m.replace_body(LARGE[:60000]), m.replace_body(LARGE[:60000])]), {}, MAIL),
+    "two": ([{}, {}], {}, MAIL),
+    "two, changed": ([dict(end=[head("First"), m.change_header(1, "Subject", "two"),
+                                m.insert_header(0, "X-Zero", "0"), m.change_header(1, "X-Two", ""),
+                                m.replace_body("new\r\nbody\r\n"),
+                                m.add_recipient("<new@maison.mrs>")]),
+                      dict(end=[head("Second"), m.change_header(1, "X-First", "again"),
+                                m.delete_recipient("<new@maison.mrs>")])], {}, MAIL),
+    "two, more on top": ([dict(end=[m.insert_header(0, "Received", "from a"),
+                                    m.insert_header(0, "Received", "from b"),
+                                    m.insert_header(3, "Received", "from c"),
+                                    m.change_header(1, "Received", "from d"),
+                                    m.change_header(2, "Received", "")]),
+                          dict(end=[m.change_header(1, "Received", ""), m.insert_header(1, "X-In", "1"),
+                                    m.change_header(2, "Received", "from e")])], {}, MAIL),
+    "two, large": ([dict(end=[m.replace_body(LARGE[:60000]), m.replace_body(LARGE[:60000])]),
+                    dict(end=[m.replace_body("short\r\n")])], {}, MAIL),
+    "two, first rejects": ([dict(answers={"M": [m.REJECT]}), dict(answers={"M": [m.TEMPFAIL]})], {},
+                           OPENING[:2] + ["MAIL FROM:<>", "RSET"] + MAIL[-1:]),
+    "two, second rejects": ([{}, dict(answers={"M": [m.reply("550 5.1.8 not you")]})], {},
+                            OPENING[:2] + ["RSET"] + MAIL[-1:]),
+    "two, recipients": ([dict(answers={"R": [m.REJECT]}), {}], {}, MAIL[:5] + ["RSET", "QUIT"]),
+    "two, first accepts": ([dict(answers={"M": [m.ACCEPT]}), dict(end=[head("Second")])], {},
+                           MAIL[:-1] + ["RSET"] + MAIL[1:]),
+    "two, first takes all": ([dict(answers={"C": [m.ACCEPT]}), dict(end=[head("Second")])], {}, MAIL),
+    "two, discarded": ([dict(end=[head("First")], answers={"E": [m.DISCARD]}),
+                        dict(answers={"E": [m.REJECT]})], {}, MAIL),
+    "discard sender": (dict(answers={"M": [m.DISCARD]}), {}, MAIL),
+    "discard data": (dict(answers={"T": [m.DISCARD]}), {}, MAIL[:-1] + MAIL[1:]),
+    "discard header": (dict(answers={"L": [m.DISCARD]}), {}, MAIL),
+    "discarded by us": ({}, {"smtpd_recipient_restrictions":
+                             "check_recipient_access inline:{b@maison.mrs=DISCARD} permit"},
+                        MAIL[:-1] + ["RSET"] + MAIL[1:]),
+    "held by us": ({}, {"smtpd_recipient_restrictions":
+                        "check_recipient_access inline:{b@maison.mrs=HOLD} permit"}, MAIL),
+    "two, recipient discarded": ([dict(answers={"R": [m.DISCARD]}), {}], {}, MAIL),
+    "two, held and rejected": ([dict(end=[m.quarantine("smells")]), dict(answers={"E": [m.REJECT]})], {},
+                               MAIL),
+    "two, end rejected": ([dict(answers={"E": [m.reply("554 5.7.9 no")]}), {}], {}, MAIL),
+    "two, header rejected": ([{}, dict(answers={"L": [m.REJECT]})], {}, MAIL),
+    "two, held": ([dict(end=[m.quarantine("smells")]), dict(end=[head("Second")])], {}, MAIL),
+    "two, held and discarded": ([dict(end=[m.quarantine("smells"), head("First")],
+                                      answers={"E": [m.DISCARD]}), {}], {}, MAIL),
+    "held and rejected": (dict(answers={"E": [m.quarantine("smells"), m.REJECT]}), {}, MAIL),
+    "held and discarded": (dict(answers={"E": [m.quarantine("smells"), m.DISCARD]}), {}, MAIL),
+    "held and accepted": (dict(answers={"E": [m.quarantine("x"), head("End"), m.ACCEPT]}), {}, MAIL),
+    "two, connect": ([dict(answers={"C": [m.REJECT]}), {}], {},
+                     ["EHLO x", "MAIL FROM:<a@maison.mrs>", "QUIT"]),
+    "two, second at connect": ([{}, dict(answers={"C": [m.TEMPFAIL]})], {},
+                               ["EHLO x", "MAIL FROM:<a@maison.mrs>", "QUIT"]),
+    "two, first gone": ([dict(answers={"M": [None]}), dict(end=[head("Second")])],
+                        {"smtpd_milters": "{{ {0}, default_action=accept, "
+                         "command_timeout=5s }}, {1}"}, MAIL),
+    "two, second gone": ([dict(end=[head("First")]), dict(answers={"E": [None]})],
+                         {"smtpd_milters": "{0}, {{ {1}, {{ default_action = quarantine }} }}"}, MAIL),
+    "shutdown": (dict(answers={"M": [m.SHUTDOWN]}), {}, OPENING[:2]),
+    "conn fail": (dict(answers={"M": [m.CONN_FAIL]}), {}, OPENING[:2]),
+    "own protocol": ([dict(version=2, actions=0x3F)],
+                     {"smtpd_milters": "{{ {0}, protocol=2 }}"}, MAIL),
+    "other milters": ([{}, dict(answers={"M": [m.REJECT]})],
+                      {"smtpd_milters": "{0}",
+                       "smtpd_milter_maps": "inline:{{ {{ 127.0.0.1 = {1} }} }}"}, OPENING),
     "macros": ({}, dict(milter_connect_macros=ALL, milter_helo_macros=ALL, milter_mail_macros=ALL,
                         milter_rcpt_macros=ALL, milter_data_macros=ALL, milter_macro_v="mail 1",
                         milter_end_of_data_macros=ALL, milter_end_of_header_macros=ALL,
@@ -130,8 +219,8 @@ class Pair:
     def __init__(self, place):
         self.systems = [postfix.Postfix(place / "p"), Instance(place / "d")]
         used = {system.port for system in self.systems}
-        self.milters = {name: another_port(used) for name in CASES}
-        self.ports = {(system, name): another_port(used) for system in self.systems
+        self.milters = {name: [another_port(used, HOST) for _ in listed(CASES[name][0])] for name in CASES}
+        self.ports = {(system, name): another_port(used, HOST) for system in self.systems
                       for name in CASES}
         for system in self.systems:
             boxes = system.directory / "boxes"
@@ -142,8 +231,11 @@ class Pair:
                 self.add(system, number, name, settings)
 
     def add(self, system, number, name, settings):
-        own = {"smtpd_milters": f"inet:127.0.0.1:{self.milters[name]}", **settings}
-        lines = [f"127.0.0.1:{self.ports[system, name]} inet n - n - - smtpd"]
+        ports = self.milters[name]
+        own = {"smtpd_milters": ", ".join(f"inet:{HOST}:{port}" for port in ports), **settings}
+        if isinstance(CASES[name][0], list):
+            own = {key: value.format(*(f"inet:{HOST}:{port}" for port in ports)) for key, value in own.items()}
+        lines = [f"{HOST}:{self.ports[system, name]} inet n - n - - smtpd"]
         if isinstance(system, postfix.Postfix):
             own["cleanup_service_name"] = f"cleanup{number}"
         options = [f"    -o {{ {key} = {value} }}" for key, value in own.items()]
@@ -159,9 +251,11 @@ class Pair:
     def run_one(self, system, name, actions, lines):
         box = system.directory / "boxes" / "all"
         box.unlink(missing_ok=True)
-        with m.Milter(**actions, port=self.milters[name]) as milter:
+        with contextlib.ExitStack() as stack:
+            milters = [stack.enter_context(m.Milter(**one, port=port, address=HOST))
+                       for one, port in zip(listed(actions), self.milters[name])]
             before = len(system.log())
-            with Dialogue("127.0.0.1", self.ports[system, name]) as talk:
+            with Dialogue(HOST, self.ports[system, name]) as talk:
                 replies = [talk.reply()]
                 for line in lines:
                     talk.say(line)
@@ -171,7 +265,8 @@ class Pair:
         queue = wait_until(lambda: held(system), "the queue to settle")[0]
         system.run("postsuper", "-d", "ALL", check=False)
         mail = box.read_bytes() if box.exists() else b""
-        return dict(events=plain(milter.events), replies=clean(replies), mail=normal(mail),
+        events = [x for milter in milters for x in [("milter", ""), *plain(milter.events)]]
+        return dict(events=events, replies=clean(replies), mail=normal(mail),
                     log=log_of(system.log()[before:]), held=queue)
 
     def __enter__(self):
@@ -184,11 +279,16 @@ class Pair:
             system.stop()
 
 
-def another_port(used):
+def listed(actions):
+    """What each milter does, where one or several are asked."""
+    return actions if isinstance(actions, list) else [actions]
+
+
+def another_port(used, address):
     """A free port that is not USED, and is from now on."""
-    port = free_port()
+    port = free_port(address)
     while port in used:
-        port = free_port()
+        port = free_port(address)
     used.add(port)
     return port
 
@@ -204,7 +304,7 @@ def settle(system, replies, before):
     taken = len([r for r in replies if "queued as" in r])
 
     def done():
-        end = r": removed$|milter-hold: END|milter-discard|milter-hold: RCPT"
+        end = r": removed$|milter-hold: END|milter-discard|(hold|discard): RCPT"
         return len(re.findall(end, system.log()[before:], re.M)) >= taken
     wait_until(done, "mail")
 
@@ -225,7 +325,7 @@ def normal(mail):
 def log_of(text):
     lines = [re.sub(r"^.*?\w+/(\w+)\[\d+\]: ", r"\1: ", line) for line in text.splitlines()]
     lines = [re.sub(r"\b[0-9A-F]{10,12}\b", "ID", line) for line in lines]
-    lines = [re.sub(r"inet:127.0.0.1:\d+", "MILTER", line) for line in lines]
+    lines = [re.sub(rf"inet:{HOST}:\d+", "MILTER", line) for line in lines]
     lines = [re.sub("^cleanup: warning", "smtpd: warning", line) for line in lines]
     lines = [line.replace("??554 5.7.9", "?").replace("? ", "?") for line in lines]
     return [line for line in lines if re.search("milter|Milter", line)]
