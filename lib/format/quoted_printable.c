@@ -132,3 +132,47 @@ bool qp_decoder_end(struct qp_decoder *d, struct str *out)
 {
     return flush(d, out);
 }
+
+/* Decode LINE, which has no line end.  *SOFT: it ends with a "=" of its own. */
+static bool decode_line(struct view line, bool *soft, struct str *out)
+{
+    bool ok = true;
+    *soft = false;
+    while (ok && line.n > 0) {
+        size_t n = view_find(line, '=');
+        struct view run = view_sub(line, 0, n);
+        struct view hex = view_sub(line, run.n + 1, 2);
+        uint64_t value;
+        ok = str_add(out, run);
+        line = view_from(line, run.n);
+        if (line.n == 0)
+            break;
+        if (hex.n == 2 && number_parse_base(hex, 16, 255, &value)) {
+            ok = str_add_char(out, (char)value) && ok;
+            line = view_from(line, 3);
+            continue;
+        }
+        *soft = line.n == 1;
+        ok = (*soft || str_add_char(out, '=')) && ok;
+        line = view_from(line, 1);
+    }
+    return ok;
+}
+
+bool qp_decode(struct view v, bool crlf, struct str *out)
+{
+    bool ok = true;
+    while (ok && v.n > 0) {
+        struct view line;
+        bool soft;
+        if (!view_cut(v, '\n', &line, &v)) { /* blanks at the very end stay */
+            bool equals = view_ends(line, VIEW("="));
+            return decode_line(line, &soft, out) && (!equals || str_add_char(out, '='));
+        }
+        while (line.n > 0 && strchr(" \t\r", line.p[line.n - 1]) && line.p[line.n - 1])
+            line.n--;
+        ok = decode_line(line, &soft, out) &&
+             (soft || str_add(out, crlf ? VIEW("\r\n") : VIEW("\n")));
+    }
+    return ok;
+}

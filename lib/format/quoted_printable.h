@@ -27,4 +27,8 @@ bool qp_decoder_feed(struct qp_decoder *d, struct view chunk, struct str *out);
 /* Write what is held. */
 bool qp_decoder_end(struct qp_decoder *d, struct str *out);
 
+/* Append all of V, decoded, to OUT: faster than in pieces.  With CRLF a line end
+ * becomes CR LF, which one that was encoded ("=0A") does not. */
+bool qp_decode(struct view v, bool crlf, struct str *out);
+
 #endif

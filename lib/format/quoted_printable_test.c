@@ -53,6 +53,19 @@ static void expect_decoded(const char *text, const char *want)
         assert_string_equal(str_cstr(&out), want);
         str_done(&out);
     }
+    struct str out = STR_INIT(1000);
+    assert_true(qp_decode(view_of(text), false, &out));
+    assert_string_equal(str_cstr(&out), want);
+    str_done(&out);
+}
+
+static void test_line_ends(void **state)
+{
+    struct str out = STR_INIT(1000);
+    assert_true(qp_decode(VIEW("a \nb=0Ac=\r\nd\r\n=0A=\n"), true, &out));
+    assert_string_equal(str_cstr(&out), "a\r\nb\ncd\r\n\n");
+    str_done(&out);
+    (void)state;
 }
 
 static void test_decode(void **state)
@@ -86,6 +99,7 @@ int main(void)
         cmocka_unit_test(test_encode),
         cmocka_unit_test(test_decode),
         cmocka_unit_test(test_many_blanks),
+        cmocka_unit_test(test_line_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,16 +74,35 @@ static size_t take_point(struct folder *f, struct view text)
     return (size_t)n;
 }
 
+/* Append the ASCII bytes at the front of TEXT in upper case; how many. */
+static size_t take_ascii(struct view text, struct str *out)
+{
+    size_t n = 0;
+    while (n < text.n && (unsigned char)text.p[n] < 0x80)
+        n++;
+    char *to = n > 0 ? str_reserve(out, n) : NULL;
+    if (to == NULL) {
+        str_add(out, view_sub(text, 0, n)); /* as much as fits */
+        return n;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[i] = (char)ascii_upper(text.p[i]);
+    to[n] = '\0';
+    out->n += n;
+    return n;
+}
+
 bool message_fold(struct view text, struct str *out)
 {
     struct folder f = {.out = out};
     for (size_t at = 0; at < text.n && !out->overflow;) {
-        if ((unsigned char)text.p[at] >= 0x80) {
-            at += take_point(&f, view_from(text, at));
+        struct view rest = view_from(text, at);
+        if ((unsigned char)rest.p[0] >= 0x80) {
+            at += take_point(&f, rest);
             continue;
         }
         flush_marks(&f);
-        str_add_char(out, (char)ascii_upper(text.p[at++]));
+        at += take_ascii(rest, out);
     }
     flush_marks(&f);
     return !out->overflow;

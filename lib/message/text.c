@@ -16,39 +16,6 @@ static bool decode_base64(struct view body, struct str *out)
     return base64_decoder_feed(&d, body, out) && base64_decoder_feed(&d, VIEW("="), out);
 }
 
-static bool decode_qp(struct view body, struct str *out)
-{
-    struct qp_decoder d;
-    qp_decoder_init(&d);
-    return qp_decoder_feed(&d, body, out) && qp_decoder_end(&d, out);
-}
-
-/* Does LINE end with the "=" of a soft line end? */
-static bool is_soft(struct view line)
-{
-    return view_ends(view_trim_space(line), VIEW("="));
-}
-
-/* Line by line: the LF of a hard line end becomes CR LF, an encoded one stays. */
-static bool decode_qp_crlf(struct view body, struct str *out)
-{
-    struct qp_decoder d;
-    bool ok = true;
-    qp_decoder_init(&d);
-    while (ok && body.n > 0) {
-        size_t lf = view_find(body, '\n');
-        struct view line = view_sub(body, 0, lf == VIEW_NPOS ? body.n : lf + 1);
-        body = view_from(body, line.n);
-        ok = qp_decoder_feed(&d, line, out);
-        if (ok && lf != VIEW_NPOS && !is_soft(line) &&
-            view_ends(str_view(out), VIEW("\n"))) {
-            str_truncate(out, out->n - 1);
-            ok = str_add(out, VIEW("\r\n"));
-        }
-    }
-    return ok && qp_decoder_end(&d, out);
-}
-
 bool message_decode(struct view body, enum mime_encoding encoding, struct str *out)
 {
     switch (encoding) {
@@ -57,7 +24,7 @@ bool message_decode(struct view body, enum mime_encoding encoding, struct str *o
     case MIME_ENCODING_BINARY:
         return message_add_crlf(body, out);
     case MIME_ENCODING_QUOTED_PRINTABLE:
-        return decode_qp_crlf(body, out);
+        return qp_decode(body, true, out);
     case MIME_ENCODING_BASE64:
         return decode_base64(body, out);
     case MIME_ENCODING_UNKNOWN:
@@ -66,11 +33,27 @@ bool message_decode(struct view body, enum mime_encoding encoding, struct str *o
     return false;
 }
 
+/* How many bytes of V from its front are ASCII; may stop early. */
+static size_t ascii_length(struct view v)
+{
+    size_t n = 0;
+    uint64_t word;
+    for (; v.n - n >= sizeof word; n += sizeof word) {
+        memcpy(&word, v.p + n, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return n;
+}
+
 /* Append BYTES with what is no UTF-8 replaced. */
 static bool add_utf8(struct view bytes, struct str *out)
 {
     size_t start = 0;
     for (size_t at = 0; at < bytes.n;) {
+        at += ascii_length(view_from(bytes, at));
+        if (at == bytes.n)
+            break;
         size_t length = view_utf8_length(view_from(bytes, at));
         if (length > 0) {
             at += length;
@@ -86,10 +69,15 @@ static bool add_utf8(struct view bytes, struct str *out)
 static bool add_latin1(struct view bytes, struct str *out)
 {
     bool ok = true;
-    for (size_t i = 0; i < bytes.n && ok; i++) {
-        unsigned char c = (unsigned char)bytes.p[i];
+    for (size_t at = 0; at < bytes.n && ok;) {
+        struct view run = view_sub(bytes, at, ascii_length(view_from(bytes, at)));
+        ok = str_add(out, run);
+        at += run.n;
+        if (at == bytes.n)
+            break;
+        unsigned char c = (unsigned char)bytes.p[at++];
         if (c >= 0x80)
-            ok = str_add_char(out, (char)(0xc0 | c >> 6));
+            ok = str_add_char(out, (char)(0xc0 | c >> 6)) && ok;
         ok = str_add_char(out, (char)(c < 0x80 ? c : 0x80 | (c & 0x3f))) && ok;
     }
     return ok;
@@ -118,7 +106,7 @@ bool message_part_text(struct view message, const struct message_part *part,
     if (!base64 && part->encoding != MIME_ENCODING_QUOTED_PRINTABLE)
         return message_to_utf8(charset, body, out);
     struct str bytes = STR_INIT(body.n + 64);
-    bool ok = base64 ? decode_base64(body, &bytes) : decode_qp(body, &bytes);
+    bool ok = base64 ? decode_base64(body, &bytes) : qp_decode(body, false, &bytes);
     ok = message_to_utf8(charset, str_view(&bytes), out) && ok;
     str_done(&bytes);
     return ok;
