@@ -214,11 +214,11 @@ static void mark_seen(struct fetch *f, const uint32_t *uids, size_t n)
     struct view_of_mailbox *v = f->imap->selected;
     struct mailbox_flag_change change = {.how = MAILBOX_FLAGS_ADD, .flags = MAILBOX_SEEN};
     struct error e = ERROR_INIT;
-    uint32_t unseen[BATCH_MESSAGES];
     size_t n_unseen = 0;
 
     if (!f->what.marks_seen || v->is_read_only || !(v->rights & ACL_SEEN))
         return;
+    uint32_t *unseen = arena_alloc_array(f->imap->arena, n, sizeof uids[0]);
     for (size_t i = 0; i < n; i++) {
         const struct mailbox_message *m = mailbox_find(v->box, uids[i]);
         if (m && !(m->flags & MAILBOX_SEEN))

@@ -23,6 +23,7 @@ struct finder {
     struct mailbox *box;
     struct imap_search *what;
     struct batch batch;
+    struct arena *scratch; /* of one batch */
     unsigned pieces;
     int64_t now; /* seconds since 1970 */
 };
@@ -330,9 +331,9 @@ static void search_open(struct finder *f, const uint32_t *uids, size_t n,
 static void search_some(struct finder *f, const uint32_t *uids, size_t n,
                         struct found *found)
 {
-    uint32_t open[BATCH_MESSAGES];
+    uint32_t *open = arena_alloc_array(f->scratch, n, sizeof uids[0]);
     size_t n_open = 0;
-    struct found sure = {.uids = arena_alloc_array(f->imap->arena, n, sizeof uids[0])};
+    struct found sure = {.uids = arena_alloc_array(f->scratch, n, sizeof uids[0])};
     size_t start = found->n;
 
     for (size_t i = 0; i < n; i++) {
@@ -378,10 +379,13 @@ bool finder_run(struct imap *s, struct imap_search *what, struct found *found)
         (void)!mailbox_sizes(f.box, uids->uids[0], uids->uids[uids->n - 1], &e);
     found->uids = arena_alloc_array(s->arena, uids->n + 1, sizeof found->uids[0]);
     batch_init(&f.batch, s, f.box);
+    f.scratch = arena_new();
     for (size_t i = 0; i < uids->n && !s->session->ending; i += BATCH_MESSAGES) {
         size_t n = uids->n - i < BATCH_MESSAGES ? uids->n - i : BATCH_MESSAGES;
         search_some(&f, uids->uids + i, n, found);
+        arena_reset(f.scratch);
     }
     batch_done(&f.batch);
+    arena_free(f.scratch);
     return true;
 }
