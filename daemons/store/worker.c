@@ -429,6 +429,7 @@ int worker_main(void *arg)
 
     close_others(start->channel);
     umask(077);
+    store_configure(start->conf); /* before the sandbox closes */
     if ((start->acts_for_users &&
          !privileges_drop_ids(found->uid, found->gid, found->account, &e)) ||
         !lock_in(start, &e)) {
@@ -438,7 +439,6 @@ int worker_main(void *arg)
     self.conf = start->conf;
     list_init(&self.sessions);
     list_init(&self.asking);
-    store_configure(start->conf);
     loop_init();
     self.channel = ipc_open(start->channel);
     loop_on_signal(SIGTERM, on_terminate, NULL);

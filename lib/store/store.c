@@ -42,6 +42,7 @@ void store_configure(const struct conf *conf)
         .poll_interval = conf_time(conf, P_store_poll_interval),
         .linger = conf_time(conf, P_store_linger_time),
     };
+    (void)store_boot_id(); /* a sandbox may close over its file */
 }
 
 void store_pause(int64_t usec)

@@ -38,6 +38,7 @@ struct store_options {
 };
 /* Set by store_configure(); before that the defaults of parameters.tsv. */
 extern struct store_options store_options;
+/* Before a sandbox closes. */
 void store_configure(const struct conf *conf);
 
 #endif
