@@ -4,6 +4,7 @@
 
 #include "conf/conf.h"
 #include "net/address.h"
+#include "net/stream.h"
 #include "sasl/sasl.h"
 #include "service/service.h"
 #include "table/table.h"
@@ -21,6 +22,8 @@ struct auth {
 void auth_session(struct auth *a, int fd);
 /* dovecot.c: Dovecot's client protocol; a connection holds many logins. */
 void dovecot_session(struct auth *a, int fd);
+/* The same over STREAM, which it owns. */
+void dovecot_serve(struct auth *a, struct stream *stream);
 
 /* exchange.c: what both protocols do with one login. */
 struct exchange {

@@ -282,12 +282,17 @@ static void greet(struct connection *c)
 
 void dovecot_session(struct auth *a, int fd)
 {
+    dovecot_serve(a, stream_open_fd(fd));
+}
+
+void dovecot_serve(struct auth *a, struct stream *stream)
+{
     struct connection *c = NEW(struct connection);
     struct view line;
     int ending;
     unsigned mistakes = 0;
     c->auth = a;
-    c->stream = stream_open_fd(fd);
+    c->stream = stream;
     c->users = 1;
     list_init(&c->logins);
     stream_set_timeout(c->stream, CLIENT_TIMEOUT);

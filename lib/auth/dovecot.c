@@ -33,8 +33,7 @@ static bool read_line(struct stream *s, struct view *line, struct error *e)
     return false;
 }
 
-/* The greeting up to DONE; the mechanisms in NAMES. */
-static bool greet(struct stream *s, struct str *names, struct error *e)
+bool dovecot_greet(struct stream *s, struct str *names, struct error *e)
 {
     struct view line, word, number;
     stream_printf(s, "VERSION\t1\t1\nCPID\t%d\n", (int)getpid());
@@ -70,7 +69,7 @@ static struct stream *open_stream(const struct auth_login *l, struct str *names,
         return NULL;
     struct stream *s = stream_open_fd(fd);
     stream_set_timeout(s, l->server->timeout);
-    if (greet(s, names, e))
+    if (dovecot_greet(s, names, e))
         return s;
     stream_close(s);
     return NULL;
@@ -181,7 +180,7 @@ static bool carry(struct auth_login *l, struct stream *s, struct view encoded)
     return true;
 }
 
-static enum sasl_outcome converse(struct auth_login *l, struct stream *s)
+enum sasl_outcome dovecot_converse(struct auth_login *l, struct stream *s)
 {
     struct view line, word, id;
     bool is_temporary = false;
@@ -214,7 +213,7 @@ static enum sasl_outcome login(struct auth_login *l, struct view mechanism)
         return SASL_UNAVAILABLE;
     }
     send_auth(l, s, mechanism);
-    enum sasl_outcome o = converse(l, s);
+    enum sasl_outcome o = dovecot_converse(l, s);
     stream_close(s);
     return o;
 }

@@ -34,7 +34,7 @@ static void put_string(struct stream *s, struct view v)
 }
 
 /* "OK ..." or "NO ...", with two bytes of length before. */
-static enum result read_verdict(struct stream *s, struct error *e)
+enum result saslauthd_verdict(struct stream *s, struct error *e)
 {
     struct str text = STR_INIT(2 + STRING_MAX);
     enum stream_result r = stream_read_exact(s, 4, &text);
@@ -77,7 +77,7 @@ static enum result check(void *arg, struct view user, struct view password,
     put_string(s, server->service);
     put_string(s, realm);
     enum stream_result sent = stream_flush(s);
-    enum result r = sent == STREAM_OK ? read_verdict(s, e) : TEMPFAIL;
+    enum result r = sent == STREAM_OK ? saslauthd_verdict(s, e) : TEMPFAIL;
     if (r == TEMPFAIL)
         error_prefix(e, "saslauthd %.*s: ", VIEW_FMT(q->socket));
     stream_close(s);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.instance import Instance
+from harness.instance import Instance, free_port
 
 DOOR = {"smtpd_relay_restrictions": "permit_sasl_authenticated, reject", "mynetworks": "",
         "smtpd_sasl_auth_enable": "yes", "smtpd_tls_auth_only": "no", "smtpd_peername_lookup": "no",
@@ -91,3 +91,24 @@ def test_networks(site):
         guess("addresses", "127.0.9.3", "127.0.9.4")
     assert waits == {"one network": [1, 2], "another": [1], "with pauses": [1, 1],
                      "addresses": [1, 1]}
+
+
+def test_networks_of_ipv6(site):
+    """auth_client_ipv6_prefix_length, for programs that ask as they ask Dovecot."""
+    port = free_port()
+    site.extra_services += f"127.0.0.1:{port} inet n - n - - dovecot-auth\n"
+    site.set(auth_client_ipv6_prefix_length="64", auth_failure_delay_limit="2s")
+    token = base64.b64encode(b"\0tim\0no").decode()
+    with site, socket.create_connection(("127.0.0.1", port), timeout=20) as asker:
+        file = asker.makefile("rw")
+        while file.readline() != "DONE\n":
+            pass
+        began, ended = time.monotonic(), {}
+        for number, address in enumerate(("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"), 1):
+            file.write(f"AUTH\t{number}\tPLAIN\tservice=smtp\trip={address}\tresp={token}\n")
+        file.flush()
+        for _ in range(3):
+            line = file.readline()
+            ended[line.split("\t")[1]] = round(time.monotonic() - began)
+            assert line.startswith("FAIL") and "temp" not in line, line + site.log()
+    assert ended == {"1": 1, "2": 2, "3": 1}
