@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -251,8 +252,10 @@ static void parse_options(struct request *r, int argc, char **argv)
 static void check_user(const struct conf *c, enum parameter who, const char *what)
 {
     struct str name = STR_INIT(256);
+    const struct passwd *owner = getpwnam(conf_cstr(c, P_mail_owner));
+    bool may_all = getuid() == 0 || (owner && owner->pw_uid == getuid());
 
-    if (getuid() != 0 && !submission_user_is_allowed(c, who, getuid(), &name))
+    if (!may_all && !submission_user_is_allowed(c, who, getuid(), &name))
         fatal("User %s(%ld) is not allowed to %s the mail queue", str_cstr(&name),
               (long)getuid(), what);
     str_done(&name);

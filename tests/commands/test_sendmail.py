@@ -143,6 +143,42 @@ def test_authorized_submit_users(boxed):
     assert f"User {ME}({os.getuid()}) is not allowed to submit mail" in done.stderr
 
 
+@pytest.mark.parametrize("who, command", [("authorized_mailq_users", "-p"), ("authorized_flush_users", "-f")])
+def test_who_may_use_the_queue(boxed, who, command):
+    """authorized_mailq_users authorized_flush_users: not the others; root always may"""
+    user = "backup" if os.getuid() == 0 else ME
+    as_user = ["setpriv", f"--reuid={user}", "--regid=backup", "--clear-groups"] if os.getuid() == 0 else []
+
+    def status(*become):
+        return subprocess.run([*become, STAGE / "bin/postqueue", "-c", boxed.config, command], text=True,
+                              capture_output=True, timeout=20, check=False)
+    boxed.set(**{who: f"!{user}, static:all"}).start()
+    for directory in ("public", "private"):
+        (boxed.queue / directory).chmod(0o755)
+    refused = status(*as_user)
+    what = "view" if command == "-p" else "flush"
+    assert refused.returncode == 69  # as Postfix's: no other status is known to callers
+    assert f"User {user}({pwd.getpwnam(user).pw_uid}) is not allowed to {what} the mail queue" in refused.stderr
+    if as_user:
+        assert status().returncode == 0
+    boxed.set(**{who: "static:all"}).write()
+    assert "is not allowed" not in status(*as_user).stderr
+    if as_user:  # the owner of the queue may, whoever else may not
+        boxed.set(mail_owner=user, **{who: "!static:all"}).write()
+        assert "is not allowed" not in status(*as_user).stderr
+
+
+@pytest.mark.parametrize("value, first, kept", [("always", b"\r\n", False), ("never", b"\r\n", True),
+                                                ("strict", b"\r\n", False), ("strict", b"\n", True)])
+def test_sendmail_fix_line_endings(boxed, value, first, kept):
+    """CR LF of the input: made LF, kept, or as the first line has it"""
+    boxed.set(sendmail_fix_line_endings=value).write()
+    boxed.run("diligence", "check", config_first=True, check=False)
+    sendmail(boxed, USER, text=b"Subject: x" + first + first + b"dos\r\n")
+    stored, = (boxed.queue / "maildrop").iterdir()
+    assert (b"dos\r" in stored.read_bytes()) == kept
+
+
 @pytest.mark.parametrize("option", ["-Am", "-Ac", "-B8BITMIME", "-G", "-Lx", "-m", "-n", "-Ofoo=bar", "-o7",
                                     "-om", "-odi", "-oem", "-U", "-Vabc", "-Nnever", "-Rhdrs", "-h5", "-pX", "-em",
                                     "-q1h"])
@@ -208,3 +244,6 @@ def test_local_login_sender_maps(boxed, tmp_path):
         assert status(sender) == 0, sender
     for sender in ("root", "backup@a.test", "other@a.test", ""):
         assert status(sender) == 77, sender
+    boxed.set(local_login_sender_maps="inline:{ {backup = nobody-at-all} }",
+              empty_address_local_login_sender_maps_lookup_key="nobody-at-all").write()
+    assert status("") == 0

@@ -4,6 +4,7 @@ A row's settings belong to a transport; a host that behaves as the row says take
 """
 
 import re
+import socket
 import time
 
 import pytest
@@ -60,6 +61,19 @@ class Hosts:
         self.hosts[name] = host
         self.site.client(name, kind, f"[{host.address}]:{self.net.port}", **settings)
         return host
+
+    def full(self):
+        """An address where nobody takes a connection: its line of waiting clients is full."""
+        listener = socket.socket()
+        listener.bind((self.net.take_address(), self.net.port))
+        listener.listen(0)
+        self.waiting = getattr(self, "waiting", []) + [listener]
+        for _ in range(3):
+            client = socket.socket()
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+            self.waiting.append(client)
+        return f"[{listener.getsockname()[0]}]:{self.net.port}"
 
     def send(self, name, text="Subject: x\n\nhello\n", **options):
         return self.site.send("chris@maison.mrs", f"a@{name}.example", text, **options)
@@ -118,7 +132,9 @@ def others(one, kind):
     one.case(f"{kind}-bind", kind, **{f"{kind}_bind_address": "127.10.0.3"})
     one.case(f"{kind}-badbind", kind, **{f"{kind}_bind_address": "192.0.2.1",
                                          f"{kind}_bind_address_enforce": "yes"})
-    one.case(f"{kind}-probe", kind, **{f"{kind}_address_verify_target": "data"})
+    one.case(f"{kind}-late-probe", kind, **{f"{kind}_address_verify_target": "data"}).on("DATA", "550 5.7.1 no")
+    one.case(f"{kind}-probe", kind).on("DATA", "550 5.7.1 no")
+    one.site.client(f"{kind}-full", kind, one.full(), **{f"{kind}_connect_timeout": "1s"})
     keyword = "ehlo" if kind == "smtp" else "lhlo"
     one.case(f"{kind}-nosize", kind, **{f"{kind}_discard_{keyword}_keywords": "size"})
     one.case(f"{kind}-words", kind, **{
@@ -289,8 +305,24 @@ def test_quit(world, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_target_of_probes(world, kind):
+    """smtp_address_verify_target lmtp_address_verify_target: a probe that goes up to DATA hears more"""
+    names = {f"a@{kind}-late-probe.example": "undeliverable", f"a@{kind}-probe.example": "deliverable"}
+    world.site.run("sendmail", "-bv", *names)
+    for address, status in names.items():
+        world.site.wait_log(rf"to=<{re.escape(address)}>.* status={status}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_connect_timeout(world, kind):
+    """smtp_connect_timeout lmtp_connect_timeout: a host that never takes the connection"""
+    world.send(f"{kind}-full")
+    world.site.wait_log(rf"to=<a@{kind}-full\.example>.* status=deferred .*Connection timed out", patience=6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_xforward(world, kind):
-    """smtp_send_xforward_command: a filter hears who the client is, or falls silent over it."""
+    """smtp_send_xforward_command lmtp_send_xforward_command smtp_xforward_timeout lmtp_xforward_timeout: a filter hears who the client is, or falls silent over it."""
     for name in (f"{kind}-xforward", f"{kind}-noforward"):
         world.site.wait_removed(world.send(name))
     told = [line for line in world.said(f"{kind}-xforward") if line.startswith("XFORWARD")]

@@ -4,6 +4,7 @@ A row's mail goes to a name with the addresses that the row needs; its host tell
 """
 
 import base64
+import pathlib
 import re
 import socket
 import ssl
@@ -23,6 +24,13 @@ PAUSE = 0.35  # seconds between a slow host's lines
 LOGIN = {"K_sasl_auth_enable": "yes", "K_sasl_password_maps": "static:user:word",
          "K_sasl_security_options": "noanonymous"}
 LARGE = "Subject: x\n\n" + ("a" * 70 + "\n") * 140000  # more than the buffers between us
+
+
+def hosts_file_name():
+    """A name of ::1 in /etc/hosts that no DNS needs to know; None when there is none."""
+    lines = pathlib.Path("/etc/hosts").read_text().splitlines()
+    names = [name for line in lines if line.startswith("::1") for name in line.split()[1:]]
+    return next((name for name in names if name != "localhost"), None)
 
 
 def slow(session, line):
@@ -144,6 +152,19 @@ TWO_FAMILIES = [
      "good",
      "deferred .*server configuration error", "sent"),
 ]
+DANE = {"K_tls_security_level": "dane-only"}
+# Names in the DNS, of one host that works and with "many" others that are gone behind it.
+NAMED = [
+    ("smtp_dns_support_level", "lmtp_dns_support_level", "dnssec", DANE, "one", "deferred .*non DNSSEC destination",
+     "deferred .*dane configured with dnssec lookups disabled"),
+    ("smtp_tls_force_insecure_host_tlsa_lookup", "lmtp_tls_force_insecure_host_tlsa_lookup", "yes",
+     {"K_dns_support_level": "dnssec", **DANE}, "one", "deferred .*no TLSA records found",
+     "deferred .*non DNSSEC destination"),
+    ("smtp_randomize_addresses", "lmtp_randomize_addresses", "no", {"K_mx_address_limit": "1"}, "many", "sent", None),
+]
+if hosts_file_name() and has_ipv6():  # known by /etc/hosts alone
+    NAMED.append(("smtp_host_lookup", "lmtp_host_lookup", "dns, native", {}, hosts_file_name(), "sent",
+                  "(deferred|bounced) .*not found"))
 LARGE_ROWS = ("data_xfer_timeout", "min_data_rate")
 TWICE = ("cache_name", "cache_time", "on_demand")
 
@@ -204,6 +225,15 @@ class World:
             self.net.address(f"{name}.two.example", address, pointer=False)
         return f"[{name}.two.example]:{self.net.port}"
 
+    def named(self, name, words):
+        if words not in ("one", "many"):
+            return f"[{words}]:{self.net.port}"
+        host = self.net.host(f"good.{name}.example")
+        self.net.address(f"{name}.named.example", host.address, pointer=False)
+        for number in range(9 if "many" in words else 0):
+            self.net.address(f"{name}.named.example", self.net.refusing(f"gone{number}.{name}.example"), pointer=False)
+        return f"[{name}.named.example]:{self.net.port}"
+
     def send(self, name, row):
         large = row[0].endswith(LARGE_ROWS)
         self.site.send("chris@maison.mrs", f"a@{name}.example",
@@ -237,6 +267,7 @@ class World:
 def world(room, net):
     one = World(room, net)
     one.cases(ROWS, one.own_host)
+    one.cases(NAMED, one.named)
     if has_ipv6():
         FakeHost("six.example", "::1", net.port).start()
         one.cases(TWO_FAMILIES, one.two_families)
@@ -264,6 +295,13 @@ def others(one):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_setting(world, row, number):
     """With the setting and without it the delivery ends another way."""
+    world.check(row, number)
+
+
+@pytest.mark.parametrize("number", range(2), ids=KINDS)
+@pytest.mark.parametrize("row", NAMED, ids=lambda row: row[0])
+def test_named(world, row, number):
+    """How a name is looked up, and which of its addresses comes first."""
     world.check(row, number)
 
 

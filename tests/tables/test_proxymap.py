@@ -147,6 +147,37 @@ def test_connections_end(tables):
             assert server.connections > first, "the old connection was idle for too long"
 
 
+def test_connections_are_replaced(tables):
+    """ipc_ttl: a connection to a server of tables that has lived so long makes way for a new one, idle or not."""
+    with serve(Lines, {"a@maison.mrs": "200 OK"}) as server:
+        table = f"tcp:127.0.0.1:{server.server_address[1]}"
+        tables.set(smtpd_recipient_restrictions=f"check_recipient_access {table}, reject", ipc_ttl="1s")
+        with tables:
+            accepts(tables, "a@maison.mrs")
+            first = server.connections
+            accepts(tables, "a@maison.mrs")
+            assert server.connections == first
+            time.sleep(1.5)
+            accepts(tables, "a@maison.mrs")
+            assert server.connections > first
+
+
+def test_proxymap_that_stands_still(tables):
+    """ipc_timeout: who waits for an answer does not wait for ever."""
+    with serve(Lines, {"a@maison.mrs": "200 OK"}) as server:
+        table = f"proxy:tcp:127.0.0.1:{server.server_address[1]}"
+        tables.set(smtpd_recipient_restrictions=f"check_recipient_access {table}, reject", ipc_timeout="1s",
+                   proxy_read_maps=table)
+        with tables:
+            assert accepts(tables, "a@maison.mrs")[0].startswith("250")
+            process, = children(tables, "proxymap")
+            os.kill(process, signal.SIGSTOP)
+            started = time.monotonic()
+            assert accepts(tables, "a@maison.mrs")[0].startswith("451 4.3.")
+            assert time.monotonic() - started < 6
+            os.kill(process, signal.SIGCONT)
+
+
 def test_cache_is_shared(tables):
     """Two definitions, one server: each with its own keys."""
     with Memcached() as server:
