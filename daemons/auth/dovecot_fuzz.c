@@ -34,7 +34,7 @@ static void prepare(void)
     struct conf *c;
     log_set_hook(silence);
     loop_init();
-    bool good = conf_load_text("/", VIEW(settings), NULL, 0, &c, &e);
+    bool good = conf_load_text("/", view_of(settings), NULL, 0, &c, &e);
     assert(good);
     auth.conf = c;
     auth.passwords = maps_open(c, conf_view(c, P_auth_password_maps), TABLE_FOLD);
