@@ -1,6 +1,7 @@
 /* thread - THREAD=REFERENCES and THREAD=ORDEREDSUBJECT (RFC 5256 3)
  *
- * Pure functions over an array; no recursion, time n log n.
+ * Pure functions over an array; no recursion.  Time n log n: the last 100
+ * references of a message count, and a loop is looked for 1000 levels up.
  */
 #ifndef IMAP_THREAD_H
 #define IMAP_THREAD_H
