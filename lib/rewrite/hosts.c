@@ -137,7 +137,7 @@ static enum result from_mx(struct search *s, struct view domain, const struct dn
     bool temporary = add_mx_hosts(s, mx);
     if (s->out->n == 0) {
         log_warning("no MX host for %.*s has a valid address record", VIEW_FMT(domain));
-        if (!temporary && !conf_bool(c->conf, PARAMETER(c, defer_if_no_mx_address_found)))
+        if (!temporary && !conf_bool(c->conf, P_smtp_defer_if_no_mx_address_found))
             return PERMFAIL;
         s->error->status[0] = '4';
         return TEMPFAIL;
