@@ -222,29 +222,41 @@ struct mailbox *account_open_mailbox(struct account *a, struct view name)
 /* --- the index --- */
 
 /* The file at the path is another one: made again by another process. */
-static bool was_replaced(struct account *a)
+static bool was_replaced(const struct account *a)
 {
     struct stat st;
-    int64_t now = clock_mono();
 
-    if (now - a->index_checked < INODE_CHECK)
-        return false;
-    a->index_checked = now;
     return stat(a->index_path, &st) < 0 || st.st_ino != a->index_inode;
+}
+
+/* Close the index when it cannot stay open; a damaged one is made again. */
+static enum store_result check_index(struct account *a, struct error *e)
+{
+    int64_t now = clock_mono();
+    bool damaged = index_is_damaged(a->index), replaced = false;
+
+    if (damaged || now - a->index_checked >= INODE_CHECK) {
+        a->index_checked = now;
+        replaced = was_replaced(a);
+    }
+    if (!damaged && !replaced)
+        return STORE_OK;
+    if (index_is_busy(a->index))
+        return store_refused(e, STORE_FAILED, "the mailbox index is being repaired");
+    index_close(a->index);
+    a->index = NULL;
+    LIST_FOR_EACH (struct mailbox, b, &a->mailboxes, link)
+        b->must_load = true;
+    return replaced ? STORE_OK : index_renew(a->index_path, e);
 }
 
 enum store_result account_index(struct account *a, struct index **out, struct error *e)
 {
     struct stat st;
+    enum store_result result = a->index ? check_index(a, e) : STORE_OK;
 
-    if (a->index && (index_is_damaged(a->index) || was_replaced(a))) {
-        if (index_is_busy(a->index))
-            return store_refused(e, STORE_FAILED, "the mailbox index is being repaired");
-        index_close(a->index);
-        a->index = NULL;
-        LIST_FOR_EACH (struct mailbox, b, &a->mailboxes, link)
-            b->must_load = true;
-    }
+    if (result != STORE_OK)
+        return result;
     if (!a->index) {
         enum store_result r = index_open(a->index_path, &a->index, e);
         if (r != STORE_OK)

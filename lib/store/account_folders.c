@@ -280,6 +280,23 @@ static enum store_result check_new(struct account *a, struct view name, struct e
     return r;
 }
 
+/* A new mailbox has the access list of the one above it (RFC 4314 3.1 leaves the choice).
+ */
+static void inherit_acl(struct account *a, struct folder_record *r)
+{
+    struct view name = view_of(r->name);
+    size_t slash;
+
+    while ((slash = view_rfind(name, '/')) != VIEW_NPOS) {
+        name = view_sub(name, 0, slash);
+        struct folder_record *above = folder_file_get(&a->folders, name);
+        for (struct folder_item *i = above ? above->acl : NULL; i; i = i->next)
+            folder_item_set(&r->acl, view_of(i->name), str_view(&i->value));
+        if (above && above->id)
+            return;
+    }
+}
+
 /* A record for a mailbox that now begins to exist. */
 static enum store_result record_new(struct account *a, struct view name, unsigned special,
                                     struct error *e)
@@ -291,6 +308,7 @@ static enum store_result record_new(struct account *a, struct view name, unsigne
     struct folder_record *r = folder_file_make(&a->folders, name);
     folder_file_new_mailbox(&a->folders, r);
     r->special_use = special;
+    inherit_acl(a, r);
     return folder_file_commit(&a->folders, e);
 }
 

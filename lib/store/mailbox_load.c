@@ -140,7 +140,8 @@ static enum store_result recover(struct mailbox *b, struct index *ix, struct err
     return result;
 }
 
-enum store_result mailbox_load(struct mailbox *b, struct error *e)
+/* One try. */
+static enum store_result load(struct mailbox *b, struct error *e)
 {
     const struct store_driver *driver = b->account->driver;
     struct folder_identity id;
@@ -182,6 +183,16 @@ enum store_result mailbox_load(struct mailbox *b, struct error *e)
     if (was_loaded)
         mailbox_touch(b, true);
     mailbox_watch_update(b);
+    return r;
+}
+
+enum store_result mailbox_load(struct mailbox *b, struct error *e)
+{
+    enum store_result r = load(b, e);
+
+    /* An index that shows damage now is made again at the next use. */
+    if (r != STORE_OK && b->account->index && index_is_damaged(b->account->index))
+        r = load(b, e);
     return r;
 }
 

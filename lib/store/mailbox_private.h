@@ -31,6 +31,7 @@ struct mailbox {
     char *keywords[MAILBOX_KEYWORDS_MAX];
     unsigned n_keywords;
     uint32_t uidvalidity, uidnext, recent, ceiling;
+    uint32_t adopted; /* while the files' own UIDs are taken over: those below */
     uint64_t modseq, floor;
     bool recent_is_new;    /* recent is ahead of the index */
     struct uid_list *uids; /* of now; NULL: to be made */

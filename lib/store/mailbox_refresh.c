@@ -217,11 +217,10 @@ static bool apply_missing(struct mailbox *b, struct plan *p)
 
 static void add_message(struct mailbox *b, struct found *f, uint64_t modseq)
 {
-    uint32_t uid = b->uidnext;
+    uint32_t last = b->n ? b->messages[b->n - 1].uid : 0;
+    bool has_own = f->uid > last && f->uid < b->adopted;
+    uint32_t uid = has_own ? f->uid : b->uidnext++;
 
-    if (f->uid >= b->uidnext && f->uid < b->ceiling)
-        uid = f->uid;
-    b->uidnext = uid + 1;
     struct mailbox_message m = {
         .uid = uid,
         .flags = f->flags,
@@ -244,7 +243,7 @@ static void add_message(struct mailbox *b, struct found *f, uint64_t modseq)
 static enum store_result adopt(struct mailbox *b, const struct scan *s, struct error *e)
 {
     struct folder_file *f = &b->account->folders;
-    uint32_t next = s->uidnext;
+    uint32_t next = s->uidnext > 1 ? s->uidnext : 1;
 
     for (size_t i = 0; i < s->n; i++)
         if (s->items[i].uid >= next && s->items[i].uid < UINT32_MAX - 1)
@@ -260,14 +259,14 @@ static enum store_result adopt(struct mailbox *b, const struct scan *s, struct e
         return STORE_OK;
     }
     record->uidvalidity = s->uidvalidity;
-    record->ceiling = next > 1 ? next : 2;
+    record->ceiling = next;
     if (s->uidvalidity > f->last_validity)
         f->last_validity = s->uidvalidity;
     snprintf(record->boot, sizeof record->boot, "%s", store_boot_id());
     r = folder_file_commit(f, e);
     if (r == STORE_OK) {
         b->uidvalidity = s->uidvalidity;
-        b->ceiling = next;
+        b->ceiling = b->uidnext = b->adopted = next;
     }
     return r;
 }
@@ -299,18 +298,6 @@ static enum store_result add_new(struct mailbox *b, struct plan *p, size_t *done
     return STORE_OK;
 }
 
-/* UIDs as the files give them lie apart: reserve up to the last. */
-static size_t uids_needed(const struct mailbox *b, const struct plan *p)
-{
-    size_t need = p->n_fresh;
-
-    for (size_t i = 0; i < p->n_fresh; i++)
-        if (p->fresh[i]->uid >= b->uidnext && p->fresh[i]->uid < UINT32_MAX - 1000000 &&
-            p->fresh[i]->uid - b->uidnext + p->n_fresh > need)
-            need = p->fresh[i]->uid - b->uidnext + p->n_fresh;
-    return need;
-}
-
 /* Bring index and memory to what P found.  *AGAIN: it is out of date. */
 static enum store_result apply(struct mailbox *b, struct plan *p, bool *again,
                                struct error *e)
@@ -320,7 +307,7 @@ static enum store_result apply(struct mailbox *b, struct plan *p, bool *again,
     enum store_result r = adopt(b, &p->scan, e);
 
     if (r == STORE_OK)
-        r = mailbox_begin(b, uids_needed(b, p), e);
+        r = mailbox_begin(b, p->n_fresh, e);
     if (r != STORE_OK)
         return r;
     *again = b->n != before || b->modseq != modseq;
@@ -335,6 +322,7 @@ static enum store_result apply(struct mailbox *b, struct plan *p, bool *again,
     if (r == STORE_OK)
         r = add_new(b, p, &done, e);
     *again = r == STORE_OK && done < p->n_fresh;
+    b->adopted = 0;
     return r;
 }
 
