@@ -316,7 +316,9 @@ static bool accept_offer(struct qmgr *q, struct offer *o, const struct ipc_messa
         error_set(e, "4.3.2", "mail system is stopping");
         return false;
     }
-    if (q->set.minfree > 0 && q->free_bytes < q->set.minfree + o->total) {
+    /* What comes in the place of mail that is here already is no new mail. */
+    if (q->set.minfree > 0 && !o->has_origin &&
+        q->free_bytes < q->set.minfree + o->total) {
         error_set(e, "4.3.1", "insufficient system storage");
         return false;
     }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.instance import Dialogue, wait_until
+from harness.instance import PATIENCE, Dialogue, wait_until
 
 HELLO = "EHLO client.example.com"
 LOCAL = dict(mydestination="$myhostname, localhost, maison.mrs", local_transport="discard",
@@ -106,11 +106,26 @@ def test_size(server):
 
 
 def test_no_ident(server):
-    """S029: no call-back to port 113 delays the greeting."""
+    """S029: the greeting waits for nobody, and nobody is asked on port 113."""
+    address = "127.10.0.113"
+    try:
+        ident = socket.create_server((address, 113))
+    except PermissionError:
+        ident = None  # the port is root's: the time alone tells then
     with server:
         begin = time.monotonic()
-        server.dialogue()
+        with socket.create_connection((server.address, server.port), timeout=PATIENCE,
+                                      source_address=(address, 0)) as client:
+            assert client.recv(3) == b"220"
+            client.sendall(b"QUIT\r\n")
+            while client.recv(100):
+                pass
         assert time.monotonic() - begin < 2
+    if ident:
+        ident.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            ident.accept()
+        ident.close()
 
 
 def test_every_refusal_has_a_code(server):

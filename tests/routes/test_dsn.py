@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from harness.instance import wait_until
+from harness.instance import Dialogue, wait_until
 
 from .people import CHRIS, LOULOU, run_as
 
@@ -173,6 +173,78 @@ def test_bounce_of_a_bounce(gw, host):
     assert r.message["Subject"] == "Postmaster Copy: Undelivered Mail"
     gw.wait_queue_empty()
     assert len(reports(gw)) == 1
+
+
+def refused_by_us(gw, *lines):
+    """A stranger's session with its last reply."""
+    with Dialogue(gw.address, gw.port) as talk:
+        talk.reply()
+        for line in ("EHLO stranger.example", "MAIL FROM:<x@stranger.example>", *lines, "QUIT"):
+            talk.say(line)
+            talk.reply()
+
+
+# Class: settings that make such trouble, the trouble, subject of the notice, and a line in it.
+TROUBLE = {
+    "bounce": ({}, lambda gw: gw.send("", "x@refuse.example", ORIGINAL) and
+               gw.send(f"{LOULOU}@gw1.maison.mrs", "x@refuse.example", ORIGINAL),
+               "Postmaster Copy: Undelivered Mail", "Status: 5.1.1"),
+    "2bounce": ({}, lambda gw: gw.send("inconnu@refuse.example", "x@refuse.example", ORIGINAL),
+                "Postmaster Copy: Undelivered Mail", "Status: 5.1.1"),
+    "delay": ({"delay_warning_time": "1s"}, lambda gw: gw.send("", "x@attend.example", ORIGINAL) and
+              gw.send(f"{LOULOU}@gw1.maison.mrs", "x@attend.example", ORIGINAL),
+              "Postmaster Warning: Delayed Mail", "Action: delayed"),
+    "policy": ({"mynetworks": "192.0.2.1"}, lambda gw: refused_by_us(gw, "RCPT TO:<x@ailleurs.example>"),
+               "Postfix SMTP server: errors from unknown[127.0.0.1]",
+               "Out: 554 5.7.1 <x@ailleurs.example>: Relay access denied"),
+    "protocol": ({}, lambda gw: refused_by_us(gw, "MAIL FROM:<twice@stranger.example>", "NONSENSE"),
+                 "Postfix SMTP server: errors from unknown[127.0.0.1]", "In:  NONSENSE"),
+    "resource": ({"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": "/nonexistent"},
+                 lambda gw: refused_by_us(gw, "RSET", "STARTTLS"),
+                 "Postfix SMTP server: errors from unknown[127.0.0.1]",
+                 "Out: 454 4.7.0 TLS not available due to local problem"),
+    "software": ({"smtpd_milter_maps": "hash:/nonexistent/table"}, lambda gw: gw.dialogue(),
+                 "Postfix SMTP server: errors from unknown[127.0.0.1]",
+                 "Out: 421 4.3.5 gw1.maison.mrs Server configuration error"),
+}
+
+
+def hosts_of_trouble(net):
+    net.domain("refuse.example").on("RCPT", NO)
+    net.domain("attend.example").on("RCPT", "451 4.3.2 later")
+
+
+def notices(gw):
+    """What came for the postmaster: subjects and texts."""
+    text = gw.mbox(CHRIS).decode()
+    pieces = re.split(r"(?m)^(?=From \S+ +\w{3} \w{3} )", text)[1:]
+    return [(re.search(r"(?m)^Subject: (.*)", piece)[1], piece) for piece in pieces]
+
+
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_notice_to_the_postmaster(net, gw, kind):
+    """S091: each of notify_classes makes its notice, from the double-bounce address."""
+    settings, make_trouble, subject, line = TROUBLE[kind]
+    hosts_of_trouble(net)
+    gw.set(notify_classes=kind, **settings).start()
+    make_trouble(gw)
+    wait_until(lambda: notices(gw), f"the notice\n{gw.log()}")
+    found, text = notices(gw)[0]
+    assert found == subject
+    assert re.search(r"(?m)^To: postmaster@gw1\.maison\.mrs$|^To: Postmaster <postmaster", text), text
+    assert line in re.sub(r"\s+", " ", text)
+
+
+def test_no_notice_unasked(net, gw):
+    """S091: without its class no trouble is told to the postmaster."""
+    hosts_of_trouble(net)
+    gw.set(notify_classes="", mynetworks="127.0.0.1", delay_warning_time="1s").start()
+    for kind in ("bounce", "2bounce", "delay", "protocol"):
+        TROUBLE[kind][1](gw)
+    gw.wait_log("sender delay notification: ")
+    gw.wait_log(r"disconnect from unknown\[127\.0\.0\.1\] ehlo=1 mail=1/2")
+    wait_until(lambda: len(gw.queue_ids()) == 2, "what waits for the slow host")
+    assert not notices(gw)
 
 
 def test_own_templates(gw, host):

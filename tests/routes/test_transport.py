@@ -5,6 +5,8 @@ import email.policy
 import os
 import quopri
 import re
+import socket
+import time
 
 import pytest
 
@@ -202,3 +204,17 @@ def test_dots(net, gw):
     host = net.domain("enprovence.com")
     data = PLAIN + b".\r\n..\r\n...\r\n.x\r\n" + os.urandom(20).hex().encode() + b"\r\n.\r\n"
     assert relay(gw, host, data).body == body_of(data)
+
+
+def test_host_that_asks_who_we_are(net, gw):
+    """S029: a host that asks port 113 here before its greeting costs its own time-out and no more."""
+    host = net.domain("enprovence.com")
+
+    def ask(session, line):
+        with pytest.raises(OSError):  # nobody answers here
+            socket.create_connection((gw.address, 113), timeout=1).close()
+        time.sleep(1)
+    host.on("GREETING", ask)
+    begin = time.monotonic()
+    relay(gw, host, PLAIN)
+    assert 1 <= time.monotonic() - begin < 4
