@@ -21,6 +21,7 @@ struct edit {
     struct arena *arena;
     struct view *headers; /* "Name: value", LF between lines */
     size_t n, cap;
+    size_t added;     /* bytes of headers that milters made */
     size_t own;       /* the place of our own header, which milters do not see */
     uint64_t body_at; /* offset in the draft, behind the empty line */
     bool has_body;    /* there is an empty line */
@@ -228,10 +229,20 @@ static struct view make_header(struct edit *x, struct view name, struct view val
     }
 }
 
+/* What milters make stays within what a message may have. */
+static bool has_room(struct edit *x, struct view text)
+{
+    x->added += text.n + sizeof text;
+    if (x->added <= HEADER_TOTAL_MAX)
+        return true;
+    cleanup_fail(x->cleanup, FAULT_SIZE, "5.3.4", VIEW("Error: message file too big"));
+    return false;
+}
+
 static void put_header(struct edit *x, size_t at, struct view name, struct view value)
 {
     struct view text = make_header(x, name, value);
-    if (view_is_empty(text))
+    if (view_is_empty(text) || !has_room(x, text))
         return;
     insert(x, at, text);
     if (at <= x->own)
@@ -276,7 +287,7 @@ static void change_header(void *context, uint32_t index, struct view name,
         return;
     }
     struct view text = view_is_empty(value) ? VIEW_NONE : make_header(x, name, value);
-    if (view_is_empty(text) && !view_is_empty(value))
+    if ((view_is_empty(text) && !view_is_empty(value)) || !has_room(x, text))
         return;
     x->is_changed = true;
     if (!view_is_empty(text)) {
@@ -390,6 +401,10 @@ static void add_recipient(void *context, struct view address, struct view parame
         log_warning_as(c->setup->tag,
                        "%s: ignoring attempt from Milter to add null recipient",
                        cleanup_id(c));
+        return;
+    }
+    if (c->recipients.n >= ENVELOPE_RECIPIENTS_MAX) {
+        cleanup_fail(c, FAULT_SIZE, "5.3.4", VIEW("Error: too many recipients"));
         return;
     }
     arena_reset(c->scratch);

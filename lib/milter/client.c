@@ -127,10 +127,8 @@ static bool negotiate(struct client *c)
     packet_add_u32(&offer, c->milter->version);
     packet_add_u32(&offer, c->milter->actions);
     packet_add_u32(&offer, c->milter->steps);
-    client_send(c, SMFIC_OPTNEG, str_view(&offer));
+    write_packet(c, SMFIC_OPTNEG, str_view(&offer));
     str_done(&offer);
-    if (!c->stream)
-        return false;
     int code = read_packet(c, "SMFIC_OPTNEG");
     if (code != SMFIC_OPTNEG) {
         if (code)
@@ -164,7 +162,6 @@ void client_open(struct client *c)
     struct view name = view_of(m->name);
     if (view_starts(name, VIEW("local:"))) /* Sendmail's word */
         name = arena_printf(c->all->arena, "unix:%.*s", VIEW_FMT(view_from(name, 6)));
-    c->state = CLIENT_READY;
     int fd = dial_endpoint(name, conf_queue_directory(c->all->list->conf),
                            m->connect_timeout, &e);
     if (fd < 0) {
@@ -172,8 +169,14 @@ void client_open(struct client *c)
         (void)client_failed(c);
         return;
     }
-    c->stream = stream_open_fd(fd);
-    stream_set_timeout(c->stream, m->connect_timeout);
+    client_start(c, stream_open_fd(fd));
+}
+
+void client_start(struct client *c, struct stream *stream)
+{
+    c->state = CLIENT_READY;
+    c->stream = stream;
+    stream_set_timeout(c->stream, c->milter->connect_timeout);
     if (!negotiate(c) && c->state != CLIENT_FAILED)
         (void)client_failed(c);
 }
@@ -358,6 +361,10 @@ struct milter_reply client_tell(struct client *c, const struct event *x, struct 
             return client_failed(c);
         if (take_reply(c, x, code, message, &reply))
             return reply;
+        if (message && message->is_over(message->context)) { /* it wanted too much */
+            (void)client_failed(c);
+            return CONTINUE;
+        }
     } while (c->stream);
     return c->fixed;
 }

@@ -104,6 +104,8 @@ struct milter_reply client_tell(struct client *c, const struct event *x, struct 
 bool client_wants(const struct client *c, const struct event *x);
 /* Connect and agree on the protocol, when that was not done.  May suspend. */
 void client_open(struct client *c);
+/* The second part of client_open: STREAM, which C takes over, leads to the milter. */
+void client_start(struct client *c, struct stream *stream);
 /* Without a reply. */
 void client_send(struct client *c, enum milter_command command, struct view data);
 void client_close(struct client *c);

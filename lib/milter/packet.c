@@ -50,11 +50,12 @@ static bool has_code(struct view line)
            (line.p[3] == ' ' || line.p[3] == '-');
 }
 
-/* "%%" stands for "%". */
+/* "%%" stands for "%"; no control character reaches the client. */
 static void add_plain(struct str *out, struct view text)
 {
     for (size_t i = 0; i < text.n; i++) {
-        str_add_char(out, text.p[i]);
+        bool is_control = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f;
+        str_add_char(out, is_control ? '?' : text.p[i]);
         if (text.p[i] == '%' && i + 1 < text.n && text.p[i + 1] == '%')
             i++;
     }

@@ -16,6 +16,8 @@ static void test_replies(void **state)
     assert_string_equal(str_cstr(&out), "554 5.7.9 100% spam");
     assert_true(packet_parse_reply(VIEW("451-4.7.1 one\r\n451 4.7.1 two"), &out));
     assert_string_equal(str_cstr(&out), "451 4.7.1 one\ntwo");
+    assert_true(packet_parse_reply(VIEW("550 5.7.1 a\rb\tc\r\n250 2.0.0 d\x7f"), &out));
+    assert_string_equal(str_cstr(&out), "550 5.7.1 a?b?c\n2.0.0 d?");
     assert_false(packet_parse_reply(VIEW("250 2.0.0 fine"), &out));
     assert_false(packet_parse_reply(VIEW("550 4.7.1 mixed"), &out));
     assert_false(packet_parse_reply(VIEW("55"), &out));
