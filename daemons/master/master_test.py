@@ -317,6 +317,20 @@ class MasterTest(unittest.TestCase):
         wait_until(is_refused, "the second port to close")
         self.assertEqual(self.talk().say("x"), "echo x")
 
+    def test_services_are_switched_off(self):
+        """master_service_disable: by type, but for one, and by name; a reload brings the rest back."""
+        other = free_port()
+        self.services = STOCK + f"127.0.0.1:{other} inet n - y - - smtpd\n"
+        self.start(master_service_disable=f"!127.0.0.1:{other}/inet, inet")
+
+        def is_open(port):
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        self.assertEqual((is_open(self.port), is_open(other)), (False, True))
+        self.write(master_service_disable=f"127.0.0.1:{other}.inet")
+        self.reload()
+        wait_until(lambda: is_open(self.port) and not is_open(other), "the other one")
+
     def test_a_rotated_log_is_opened_anew(self):
         self.start()
         talk = self.talk()

@@ -301,6 +301,18 @@ static bool add_held(struct setup *s, const struct master_service *line, struct 
     return endpoints_plan(s->conf, line, program, u, e);
 }
 
+/* Take out what master_service_disable switches off. */
+static void drop_disabled(const struct conf *c, struct master_cf *file)
+{
+    struct view list = conf_view(c, P_master_service_disable);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < file->n; i++)
+        if (!master_service_is_disabled(&file->items[i], list))
+            file->items[kept++] = file->items[i];
+    file->n = kept;
+}
+
 /* TEXT as a file in memory that nobody changes. */
 static int keep_text(struct view text, struct error *e)
 {
@@ -336,6 +348,8 @@ struct setup *setup_load(const char *directory, struct error *e)
     s->main_cf = keep_text(conf_source(c), e);
     ok = s->main_cf >= 0 && instance_owner(c, &s->owner, e) &&
          master_cf_load(directory, a, &file, e);
+    if (ok)
+        drop_disabled(c, &file);
     for (size_t i = 0; ok && i < file.n; i++)
         ok = add_unit(s, directory, &file, &file.items[i], e);
     for (size_t i = 0; ok && i < file.n; i++)

@@ -22,6 +22,15 @@ static bool is_wanted(const struct connection *k)
            match_domain(c->always_cached, str_view(&k->destination), &e) == MATCH_YES;
 }
 
+/* How long an idle connection is kept: what the client wants, as far as
+ * connection_cache_ttl_limit goes. */
+static int64_t idle_time(const struct client *c)
+{
+    int64_t wanted = conf_time(c->conf, PARAMETER(c, connection_cache_time_limit));
+    int64_t most = conf_time(c->conf, P_connection_cache_ttl_limit);
+    return wanted < most ? wanted : most;
+}
+
 /* May this connection serve another delivery? */
 static bool is_reusable(const struct connection *k)
 {
@@ -30,7 +39,7 @@ static bool is_reusable(const struct connection *k)
     int64_t age = conf_time(c->conf, PARAMETER(c, connection_reuse_time_limit));
     if (tls_is_on(&k->tls) && !k->plan.policy.reuse)
         return false;
-    if (k->broken || conf_time(c->conf, PARAMETER(c, connection_cache_time_limit)) <= 0)
+    if (k->broken || idle_time(c) <= 0)
         return false;
     if (c->lmtp && !conf_bool(c->conf, P_lmtp_cache_connection))
         return false;
@@ -66,7 +75,7 @@ void cache_give(struct connection *k)
         connection_quit(k);
         return;
     }
-    k->expires = clock_in(conf_time(c->conf, PARAMETER(c, connection_cache_time_limit)));
+    k->expires = clock_in(idle_time(c));
     list_append(&c->cached, &k->link);
     if (!c->idle_fiber_runs) {
         c->idle_fiber_runs = true;

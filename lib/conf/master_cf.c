@@ -296,6 +296,22 @@ const char *master_service_type_name(enum service_type type)
     return names[type];
 }
 
+bool master_service_is_disabled(const struct master_service *s, struct view list)
+{
+    struct view type = view_of(master_service_type_name(s->type)), word, name, kind;
+
+    while (view_token(&list, VIEW(", \t\r\n"), &word)) {
+        bool is_off = word.p[0] != '!';
+        if (!is_off)
+            word = view_from(word, 1);
+        bool is_one = view_rcut(word, '/', &name, &kind) ||
+                      (view_rcut(word, '.', &name, &kind) && view_eq(kind, type));
+        if (is_one ? view_eq(name, s->name) && view_eq(kind, type) : view_eq(word, type))
+            return is_off;
+    }
+    return false;
+}
+
 const struct master_service *master_cf_find(const struct master_cf *m, struct view name)
 {
     struct view service, type;

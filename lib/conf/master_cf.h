@@ -47,6 +47,10 @@ bool master_cf_parse(const char *path, struct view text, struct arena *a,
                      struct master_cf *out, struct error *e) MUST_CHECK;
 /* "inet", "unix" ... */
 const char *master_service_type_name(enum service_type type);
+/* Is S switched off by LIST (master_service_disable): "inet" for all of a type,
+ * "smtp/inet" or "smtp.inet" for one, "!" in front for what is left on?  The first match
+ * counts. */
+bool master_service_is_disabled(const struct master_service *s, struct view list);
 /* NAME/TYPE as in "smtp/inet" or NAME alone (first of any type); NULL when absent. */
 const struct master_service *master_cf_find(const struct master_cf *m, struct view name);
 

@@ -152,6 +152,35 @@ static void test_last_line_counts(void **state)
     arena_free(a);
 }
 
+static void test_disabled(void **state)
+{
+    static const struct {
+        const char *list;
+        bool smtp_inet, other_inet, smtp_unix;
+    } cases[] = {
+        {"", false, false, false},
+        {"inet", true, true, false},
+        {"smtp/inet", true, false, false},
+        {"smtp.inet, unix", true, false, true},
+        {"!smtp/inet, inet", false, true, false},
+        {"127.0.0.1:25/inet", false, true, false},
+    };
+    const struct master_service smtp_inet = {.name = VIEW("smtp"), .type = SERVICE_INET};
+    const struct master_service other = {.name = VIEW("127.0.0.1:25"),
+                                         .type = SERVICE_INET};
+    const struct master_service smtp_unix = {.name = VIEW("smtp"), .type = SERVICE_UNIX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct view list = view_of(cases[i].list);
+        assert_int_equal(master_service_is_disabled(&smtp_inet, list),
+                         cases[i].smtp_inet);
+        assert_int_equal(master_service_is_disabled(&other, list), cases[i].other_inet);
+        assert_int_equal(master_service_is_disabled(&smtp_unix, list),
+                         cases[i].smtp_unix);
+    }
+}
+
 static void refuse(const char *text, const char *place, const char *reason)
 {
     struct arena *a = arena_new();
@@ -186,7 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_s108_stock), cmocka_unit_test(test_pipe_arguments),
         cmocka_unit_test(test_options),    cmocka_unit_test(test_last_line_counts),
-        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_faults),     cmocka_unit_test(test_disabled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

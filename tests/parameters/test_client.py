@@ -52,7 +52,8 @@ class Hosts:
 
     def __init__(self, room, net):
         self.net = net
-        self.site = Site(room / "a", net, smtp_tcp_port=net.port, info_log_address_format="internal",
+        self.site = Site(room / "a", net, smtp_tcp_port=net.port, connection_cache_ttl_limit="30s",
+                         info_log_address_format="internal",
                          delay_logging_resolution_limit="0")
         self.hosts = {}
 

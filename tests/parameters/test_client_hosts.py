@@ -124,6 +124,8 @@ ROWS = [
     ("smtp_connection_cache_on_demand", "lmtp_connection_cache_on_demand", "no",
      {"K_connection_cache_time_limit": "30s"}, usual, "sent .*sessions=2",
      "sent .*sessions=1"),
+    ("connection_cache_ttl_limit", "connection_cache_ttl_limit", "0",
+     {"K_connection_cache_time_limit": "30s"}, usual, "sent .*sessions=2", "sent .*sessions=1"),
     ("smtp_sasl_auth_cache_name", "lmtp_sasl_auth_cache_name",
      FAILED_LOGINS["K_sasl_auth_cache_name"], LOGIN, refuses_login, "deferred .*[[]CACHED[]]",
      "deferred (?!.*CACHED)"),
@@ -166,11 +168,11 @@ if hosts_file_name():  # known by /etc/hosts alone
     NAMED.append(("smtp_host_lookup", "lmtp_host_lookup", "dns, native", {}, hosts_file_name(), "(sent|bounced .*loops back)",
                   "(deferred|bounced) .*not found"))
 LARGE_ROWS = ("data_xfer_timeout", "min_data_rate")
-TWICE = ("cache_name", "cache_time", "on_demand")
+TWICE = ("cache_name", "cache_time", "on_demand", "ttl_limit")
 
 
 def as_written(name):
-    return "K" + name[4:]
+    return "K" + name[4:] if name[:4] in KINDS else name
 
 
 class World:
@@ -183,7 +185,8 @@ class World:
         self.print = fingerprint(chain)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(str(chain))
-        self.site = Site(room / "a", net, inet_protocols="all", proxymap_service_name="asker",
+        self.site = Site(room / "a", net, inet_protocols="all", connection_cache_ttl_limit="30s",
+                         proxymap_service_name="asker",
                          proxywrite_service_name="writer",
                          proxy_write_maps="proxy:btree:$data_directory/smtp_logins, "
                          "proxy:btree:$data_directory/lmtp_logins")
@@ -200,7 +203,7 @@ class World:
                         self.case(kind, row, number, is_set, settings, nexthop)
 
     def case(self, kind, row, number, is_set, settings, nexthop):
-        name = self.names[row[number], row[2], is_set] = f"{kind}{len(self.rows)}"
+        name = self.names[kind, row[number], row[2], is_set] = f"{kind}{len(self.rows)}"
         self.rows[name] = row
         settings = {key.replace("K_", kind + "_"): value.replace("K_", kind + "_").format(
             print=self.print) for key, value in settings.items() if value is not None}
@@ -257,7 +260,7 @@ class World:
 
     def check(self, row, number):
         for is_set in (True, False):
-            name = self.names.get((row[number], row[2], is_set))
+            name = self.names.get((KINDS[number], row[number], row[2], is_set))
             if name:
                 found = self.outcome(name, row)
                 assert re.match(row[5 + (not is_set)], found), f"{is_set}: {found}"
