@@ -3,6 +3,7 @@
 
 #include "access/access.h"
 #include "access/anvil.h"
+#include "access/hosts_access.h"
 #include "base/log.h"
 #include "net/proxy_header.h"
 
@@ -70,7 +71,33 @@ static void keep_alive(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-static void find_name(struct session *s, const struct net_address *peer)
+/* Names of this service that a rule of hosts.allow may have. */
+static bool may_connect(struct session *s, const struct access_subject *f)
+{
+    const struct login *l = s->login;
+    const struct view names[] = {view_of(l->service->process_name),
+                                 view_of(l->service->name), view_of(l->protocol->name)};
+    const struct hosts_client client = {.services = names,
+                                        .n_services = sizeof names / sizeof names[0],
+                                        .name = f->client_name,
+                                        .is_paranoid =
+                                            f->name_status != ACCESS_NAME_OK &&
+                                            !view_eq(f->reverse_name, VIEW("unknown")),
+                                        .address = s->client_address,
+                                        .server_address = s->server_address};
+    enum hosts_verdict verdict = hosts_access_ask(l->hosts, &client);
+    if (verdict == HOSTS_LET_IN)
+        return true;
+    log_warning("refused connect from %.*s[%.*s]", VIEW_FMT(f->client_name),
+                VIEW_FMT(s->client_address));
+    if (!l->tls_wrapper)
+        l->protocol->say_bye(s, "LIMIT", "Access denied.");
+    (void)(stream_flush(s->stream) == STREAM_OK);
+    return false;
+}
+
+/* The name, where somebody wants to know it; false: it may not connect. */
+static bool judge(struct session *s, const struct net_address *peer)
 {
     struct access_subject f = {.client_name = VIEW("unknown"),
                                .reverse_name = VIEW("unknown"),
@@ -79,6 +106,7 @@ static void find_name(struct session *s, const struct net_address *peer)
     if (conf_bool(s->login->conf, P_login_peername_lookup))
         access_find_names(&f, s->arena, peer);
     s->client_name = f.client_name;
+    return may_connect(s, &f);
 }
 
 bool client_identify(struct session *s, const struct net_address *peer)
@@ -87,6 +115,7 @@ bool client_identify(struct session *s, const struct net_address *peer)
     char text[NET_ADDRESS_TEXT];
     if (!find_client(s, &client))
         return false;
+    find_server(s);
     if (s->login->is_standalone || net_address_family(&client) == AF_UNIX) {
         s->client_name = VIEW("localhost");
         s->client_address = VIEW("127.0.0.1");
@@ -96,9 +125,9 @@ bool client_identify(struct session *s, const struct net_address *peer)
         s->client_port =
             arena_printf(s->arena, "%u", (unsigned)net_address_port(&client));
         keep_alive(stream_fd(s->stream));
-        find_name(s, &client);
+        if (!judge(s, &client))
+            return false;
     }
-    find_server(s);
     s->client_display = arena_printf(s->arena, "%.*s[%.*s]", VIEW_FMT(s->client_name),
                                      VIEW_FMT(s->client_address));
     return true;

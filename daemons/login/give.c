@@ -202,15 +202,18 @@ static bool offer(struct session *s, struct gift *g, bool is_relayed, int fd,
         connect_store(k, e) && ipc_send(k->ipc, message_of(s, g, is_relayed, fd, a),
                                         clock_in(ANSWER_TIMEOUT), e);
     arena_free(a);
-    if (!is_sent)
+    if (!is_sent) {
+        log_warning("store: %s", error_cstr(e));
+        error_set(e, "4.3.0", "Mailboxes are not available at this time");
         return false;
+    }
     int64_t end = clock_in(ANSWER_TIMEOUT);
     while (g->state == WAITING && waitq_wait(&g->changed, end) == WAKE_OK)
         ;
     if (g->state == REFUSED)
         *e = g->error;
     else if (g->state != TAKEN)
-        error_set(e, "4.3.0", "mailboxes are not available at this time");
+        error_set(e, "4.3.0", "Mailboxes are not available at this time");
     return g->state == TAKEN;
 }
 

@@ -47,6 +47,7 @@ struct login {
     bool tls_wrapper, is_standalone;
     struct auth_server auth;
     struct match_list *limit_exceptions;
+    struct hosts_access *hosts; /* hosts.allow and hosts.deny; NULL: not asked */
     struct store_link *store;
 };
 

@@ -1,6 +1,7 @@
 /* setup - what the sessions of a process share, from the configuration */
 #include "login.h"
 
+#include "access/hosts_access.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -60,6 +61,7 @@ struct login *login_new(struct service *service, struct error *e)
         .filter = conf_view(c, P_login_sasl_mechanism_filter),
         .timeout = SERVER_TIMEOUT};
     l->limit_exceptions = match_open(c, P_login_client_event_limit_exceptions, 0);
+    l->hosts = service->is_standalone ? NULL : hosts_access_open(c);
     l->store = store_link_new(l);
     return auth_server_check(&l->auth, e) ? l : NULL;
 }
