@@ -412,6 +412,8 @@ void session_run(struct session *s)
     transcript_open(s);
     log_info("connect from %.*s", VIEW_FMT(s->facts.client_display));
     stream_set_timeout(s->stream, conf_time(s->server->conf, P_smtpd_timeout));
+    stream_renew_timeout(s->stream,
+                         !conf_bool(s->server->conf, P_smtpd_per_request_deadline));
     limits_register(s);
     if ((!s->server->tls_wrapper || wrap(s)) && limits_begin(s) && greet(s))
         command_loop(s);

@@ -98,6 +98,11 @@ void stream_set_timeout(struct stream *s, int64_t usec)
     s->timeout = usec;
 }
 
+void stream_renew_timeout(struct stream *s, bool renews)
+{
+    s->renews_timeout = renews;
+}
+
 void stream_set_deadline(struct stream *s, int64_t deadline)
 {
     s->deadline = deadline;

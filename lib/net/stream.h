@@ -43,6 +43,9 @@ int stream_fd(const struct stream *s);
 
 /* Longest time one operation may wait, in microseconds (default 300 s). */
 void stream_set_timeout(struct stream *s, int64_t usec);
+/* Let each piece of input that comes renew the time-out: the limit is that of silence,
+ * not of the operation. */
+void stream_renew_timeout(struct stream *s, bool renews);
 /* A fixed end for all following operations (monotonic), beside the time-out;
  * CLOCK_NEVER for none.  For smtpd_per_request_deadline and the like. */
 void stream_set_deadline(struct stream *s, int64_t deadline);

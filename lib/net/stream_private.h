@@ -37,6 +37,7 @@ struct stream {
 
     size_t burst; /* bytes moved since the last wait */
     int64_t timeout, deadline;
+    bool renews_timeout; /* with each piece of input */
     int saved_errno;
 };
 

@@ -125,7 +125,7 @@ static enum stream_result fill(struct stream *s, size_t need, int64_t *end)
 {
     if (s->fd < 0)
         return fill_memory(s);
-    if (*end == 0)
+    if (*end == 0 || s->renews_timeout)
         *end = stream_operation_end(s);
     if (stream_bytes_left(&s->out) > 0 || s->out_result != STREAM_OK) {
         enum stream_result r = stream_send_all(s, *end, false);

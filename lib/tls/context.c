@@ -227,8 +227,7 @@ SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
     set_groups(ctx, c, role);
     if (role->is_server)
         set_parameters(ctx, c);
-    if (set_authorities(ctx, c, role, e) &&
-        tls_keys_load(ctx, c, role, files, n_keys, e))
+    if (set_authorities(ctx, c, role, e) && tls_keys_load(ctx, c, role, files, n_keys, e))
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
@@ -250,7 +249,7 @@ static enum parameter grade_list(enum tls_grade grade)
     return P_tls_null_cipherlist;
 }
 
-static bool limit_versions(SSL *ssl, struct view peer, const struct tls_protocols *p)
+bool tls_session_limit_versions(SSL *ssl, struct view peer, const struct tls_protocols *p)
 {
     static const struct {
         unsigned bit;
@@ -273,22 +272,30 @@ static bool limit_versions(SSL *ssl, struct view peer, const struct tls_protocol
     return false;
 }
 
+bool tls_cipher_list(const struct conf *c, struct view peer, enum tls_grade grade,
+                     struct view excluded, struct view more_excluded,
+                     struct view always_excluded, struct str *out)
+{
+    struct view bad;
+    str_add(out, conf_view(c, grade_list(grade)));
+    if (tls_ciphers_exclude(excluded, out, &bad) &&
+        tls_ciphers_exclude(more_excluded, out, &bad) &&
+        tls_ciphers_exclude(always_excluded, out, &bad))
+        return true;
+    log_warning("%.*s: invalid unary '!+-@' in cipher exclusion: %.*s", VIEW_FMT(peer),
+                VIEW_FMT(bad));
+    return false;
+}
+
 bool tls_session_limit(SSL *ssl, const struct conf *c, struct view peer,
                        const struct tls_protocols *protocols, enum tls_grade grade,
                        struct view excluded, struct view more_excluded,
                        struct view always_excluded)
 {
     struct str list = STR_INIT(8192);
-    struct view bad;
-    if (!limit_versions(ssl, peer, protocols))
-        return false;
-    str_add(&list, conf_view(c, grade_list(grade)));
-    bool good = tls_ciphers_exclude(excluded, &list, &bad) &&
-                tls_ciphers_exclude(more_excluded, &list, &bad) &&
-                tls_ciphers_exclude(always_excluded, &list, &bad);
-    if (!good)
-        log_warning("%.*s: invalid unary '!+-@' in cipher exclusion: %.*s",
-                    VIEW_FMT(peer), VIEW_FMT(bad));
+    bool good =
+        tls_session_limit_versions(ssl, peer, protocols) &&
+        tls_cipher_list(c, peer, grade, excluded, more_excluded, always_excluded, &list);
     ERR_clear_error();
     if (good && SSL_set_cipher_list(ssl, str_cstr(&list)) != 1) {
         log_warning("%.*s: error setting cipher grade: \"%s\"", VIEW_FMT(peer),

@@ -20,7 +20,15 @@
  * with *E. */
 SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
                          struct tls_files *files, unsigned *n_keys, struct error *e);
-/* Versions and ciphers of one session.  False: the log was told. */
+/* Versions of one session.  False: the log was told. */
+bool tls_session_limit_versions(SSL *ssl, struct view peer,
+                                const struct tls_protocols *protocols) MUST_CHECK;
+/* GRADE's ciphers without those of the three lists, in OpenSSL's words, appended to OUT.
+ * False: the log was told. */
+bool tls_cipher_list(const struct conf *c, struct view peer, enum tls_grade grade,
+                     struct view excluded, struct view more_excluded,
+                     struct view always_excluded, struct str *out) MUST_CHECK;
+/* Both.  False: the log was told. */
 bool tls_session_limit(SSL *ssl, const struct conf *c, struct view peer,
                        const struct tls_protocols *protocols, enum tls_grade grade,
                        struct view excluded, struct view more_excluded,

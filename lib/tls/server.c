@@ -23,6 +23,9 @@ struct tls_server {
     const EVP_MD *digest;
     void (*unreadable)(void *arg);
     void *arg;
+    /* The ciphers of the first session are the context's, so those like it need not parse
+     * the list again. */
+    bool has_usual, usual_mandatory, usual_asks;
 };
 
 /* --- keys by the name that the client asks for --- */
@@ -111,6 +114,7 @@ static void set_resumption(struct tls_server *t, SSL_CTX *ctx)
     bool has_cache = conf_view(c, P_smtpd_tls_session_cache_database).n > 0;
     bool has_ids = conf_bool(c, P_smtpd_tls_always_issue_session_ids);
     SSL_CTX_set_timeout(ctx, (long)(period / CLOCK_SECOND));
+    (void)SSL_CTX_set_num_tickets(ctx, 1); /* who comes back gets another one */
     (void)tls_tickets_use(ctx, conf_cstr(c, P_tls_session_ticket_cipher), period);
     if (has_cache)
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
@@ -129,9 +133,10 @@ static void set_resumption(struct tls_server *t, SSL_CTX *ctx)
 static bool add_own_keys(struct tls_server *t, SSL_CTX *ctx, unsigned *n, struct error *e)
 {
     struct str path = STR_INIT(1024);
-    bool good = tls_self_signed_ensure(t->conf, e) &&
-                tls_keys_load_chains(ctx, conf_directory(t->conf), tls_self_signed_path(t->conf, &path),
-                                     t->files, n, e);
+    bool good =
+        tls_self_signed_ensure(t->conf, e) &&
+        tls_keys_load_chains(ctx, conf_directory(t->conf),
+                             tls_self_signed_path(t->conf, &path), t->files, n, e);
     str_done(&path);
     return good;
 }
@@ -197,6 +202,7 @@ static void renew(void *arg)
     if (fresh) {
         SSL_CTX_free(t->ctx);
         t->ctx = fresh;
+        t->has_usual = false;
         log_info("certificates were read anew");
     } else if (e.saved_errno == EACCES && t->unreadable) {
         t->unreadable(t->arg);
@@ -236,10 +242,30 @@ static bool limit(struct tls_server *t, SSL *ssl, const struct tls_accept *how)
                     VIEW_FMT(word));
         return false;
     }
-    return tls_session_limit(
-        ssl, c, how->peer, &protocols, grade, conf_view(c, r->exclude),
-        how->mandatory ? conf_view(c, r->mandatory_exclude) : VIEW_NONE,
-        how->ask_certificate ? VIEW("aNULL") : VIEW_NONE);
+    if (!tls_session_limit_versions(ssl, how->peer, &protocols))
+        return false;
+    if (t->has_usual && t->usual_mandatory == how->mandatory &&
+        t->usual_asks == how->ask_certificate)
+        return true; /* they came with the context */
+    struct str ciphers = STR_INIT(8192);
+    bool good =
+        tls_cipher_list(c, how->peer, grade, conf_view(c, r->exclude),
+                        how->mandatory ? conf_view(c, r->mandatory_exclude) : VIEW_NONE,
+                        how->ask_certificate ? VIEW("aNULL") : VIEW_NONE, &ciphers);
+    ERR_clear_error();
+    if (good && SSL_set_cipher_list(ssl, str_cstr(&ciphers)) != 1) {
+        log_warning("%.*s: error setting cipher grade: \"%s\"", VIEW_FMT(how->peer),
+                    str_cstr(&ciphers));
+        good = false;
+    }
+    if (good && !t->has_usual &&
+        SSL_CTX_set_cipher_list(t->ctx, str_cstr(&ciphers)) == 1) {
+        t->has_usual = true;
+        t->usual_mandatory = how->mandatory;
+        t->usual_asks = how->ask_certificate;
+    }
+    str_done(&ciphers);
+    return good;
 }
 
 static void report(SSL *ssl, const struct tls_accept *how, const struct tls_facts *f,
