@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import grp
 import os
 import re
 import shlex
@@ -28,8 +29,10 @@ def test_postgrey(place):
     (directory / "none").write_text("")
     files = example("postgrey", port=("10023", port), delay=("=300", "=1"))
     name, *options = shlex.split(files["run"])
-    user = [f"--user={USER['user']}", f"--group={USER['group']}"] if USER else []
-    with Program(addon, directory, f"usr/sbin/{name}", *options, f"--dbdir={directory}", *user,
+    user = USER.get("user", getpass.getuser())
+    group = USER.get("group", grp.getgrgid(os.getgid()).gr_name)
+    with Program(addon, directory, f"usr/sbin/{name}", *options, f"--dbdir={directory}",
+                 f"--user={user}", f"--group={group}",
                  f"--whitelist-clients={directory}/none", f"--whitelist-recipients={directory}/none",
                  "--hostname=gate", ready=listens(port)):
         with Instance(place / "a", **BASE, **parameters(files["main.cf"])) as one:
