@@ -58,7 +58,7 @@ static const struct store_driver *driver_of(enum place_format format)
 {
     switch (format) {
     case PLACE_MBOX:
-        return NULL;
+        return &driver_mbox;
     case PLACE_MH:
         return NULL;
     case PLACE_MAILDIR:

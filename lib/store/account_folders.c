@@ -258,6 +258,45 @@ enum store_result account_list(struct account *a, struct arena *arena,
     return r;
 }
 
+/* --- open mailboxes whose names change --- */
+
+/* Lock all open mailboxes that are NAME, or BELOW it, so that nobody is at their files;
+ * a->lock is held, so that no more get opened. */
+static struct list_link *unlocked(struct account *a, struct view name, bool below)
+{
+    LIST_FOR_EACH (struct mailbox, b, &a->mailboxes, link)
+        if (!b->is_gone && !b->is_held &&
+            (view_eq(view_of(b->name), name) ||
+             (below && is_below(view_of(b->name), name))))
+            return &b->link;
+    return NULL;
+}
+
+static void hold_open(struct account *a, struct view name, bool below)
+{
+    struct list_link *k;
+
+    while ((k = unlocked(a, name, below)) != NULL) {
+        struct mailbox *b = CONTAINER_OF(k, struct mailbox, link);
+        b->is_held = true;
+        b->references++;
+        store_lock_take(&b->lock);
+    }
+}
+
+static void release_open(struct account *a)
+{
+    LIST_FOR_EACH_SAFE (struct mailbox, b, &a->mailboxes, link) {
+        if (!b->is_held)
+            continue;
+        b->is_held = false;
+        store_lock_give(&b->lock);
+        b->references--;
+        if (b->references == 0 && b->is_gone)
+            mailbox_free(b);
+    }
+}
+
 /* --- create and delete --- */
 
 static void count_one(struct view name, bool no_inferiors, void *arg)
@@ -368,6 +407,7 @@ enum store_result account_delete(struct account *a, struct view name, struct err
         return store_refused(e, STORE_CANNOT, "INBOX cannot be deleted");
     store_lock_take(&a->lock);
     enum store_result r = STORE_OK;
+    hold_open(a, name, false);
     if (!a->driver->exists(a, name))
         r = store_refused(e, STORE_NONEXISTENT, "mailbox %.*s does not exist",
                           VIEW_FMT(name));
@@ -379,6 +419,7 @@ enum store_result account_delete(struct account *a, struct view name, struct err
     }
     if (r == STORE_OK)
         r = quota_recount(a, e);
+    release_open(a);
     store_lock_give(&a->lock);
     if (r == STORE_OK)
         account_changed(a, name);
@@ -565,8 +606,11 @@ enum store_result account_rename(struct account *a, struct view from, struct vie
         return empty_inbox_into(a, to, e);
     store_lock_take(&a->lock);
     r = check_rename(a, from, to, e);
-    if (r == STORE_OK)
+    if (r == STORE_OK) {
+        hold_open(a, from, true);
         r = rename_noted(a, from, to, e);
+        release_open(a);
+    }
     store_lock_give(&a->lock);
     if (r == STORE_OK) {
         account_changed(a, from);

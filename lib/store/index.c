@@ -45,6 +45,7 @@ static const char *const texts[Q_COUNT] = {
     [Q_FOLDERS] = "SELECT id FROM folder",
     [Q_MESSAGES] = "SELECT uid, key, flags, keywords, modseq, received, saved, size,"
                    " file_size, email, thread FROM message WHERE folder = ? ORDER BY uid",
+    [Q_MESSAGE_COUNT] = "SELECT count(*) FROM message WHERE folder = ?",
     [Q_MESSAGE_PUT] =
         "INSERT OR REPLACE INTO message VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [Q_MESSAGE_FLAGS] = "UPDATE message SET flags = ?, keywords = ?, modseq = ?, key = ?"

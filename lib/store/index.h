@@ -67,6 +67,8 @@ bool index_messages(struct index *ix, uint64_t id,
                     void (*fn)(const struct mailbox_message *m, struct view key,
                                void *arg),
                     void *arg);
+/* How many there are. */
+uint64_t index_message_count(struct index *ix, uint64_t id);
 void index_message_put(struct index *ix, uint64_t id, const struct mailbox_message *m);
 /* Flags, keywords, modseq and key only. */
 void index_message_flags(struct index *ix, uint64_t id, const struct mailbox_message *m);

@@ -19,6 +19,7 @@ enum index_query {
     Q_FOLDER_RECENT,
     Q_FOLDERS,
     Q_MESSAGES,
+    Q_MESSAGE_COUNT,
     Q_MESSAGE_PUT,
     Q_MESSAGE_FLAGS,
     Q_MESSAGE_REMOVE,

@@ -138,6 +138,11 @@ static int64_t one_number(struct index *ix, sqlite3_stmt *s)
     return n;
 }
 
+uint64_t index_message_count(struct index *ix, uint64_t id)
+{
+    return (uint64_t)one_number(ix, index_bind(ix, Q_MESSAGE_COUNT, "i", (int64_t)id));
+}
+
 void index_vanished_trim(struct index *ix, uint64_t id, uint64_t limit, uint64_t *floor)
 {
     int64_t n = one_number(ix, index_bind(ix, Q_VANISHED_COUNT, "i", (int64_t)id));

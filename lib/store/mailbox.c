@@ -82,14 +82,18 @@ static struct mailbox *new_mailbox(struct account *a, struct view name)
 enum store_result mailbox_open(struct account *a, struct view name, struct mailbox **out,
                                struct error *e)
 {
+    /* Names stand still while it is entered among the open ones. */
+    store_lock_take(&a->lock);
     struct mailbox *b = account_open_mailbox(a, name);
-
-    if (!b && !a->driver->exists(a, name))
+    bool exists = b || a->driver->exists(a, name);
+    if (!b && exists)
+        b = new_mailbox(a, name);
+    if (b)
+        b->references++;
+    store_lock_give(&a->lock);
+    if (!b)
         return store_refused(e, STORE_NONEXISTENT, "mailbox %.*s does not exist",
                              VIEW_FMT(name));
-    if (!b)
-        b = new_mailbox(a, name);
-    b->references++;
     (void)account_retain(a);
     enum store_result r = mailbox_lock(b, e);
     if (r == STORE_OK) {

@@ -19,6 +19,7 @@ struct mailbox {
     char id_text[24];
     unsigned references;
     bool is_gone, is_loaded;
+    bool is_held;    /* locked by a rename or a delete */
     bool is_new;     /* the index knew nothing of it when it was loaded */
     bool must_check; /* another process wrote into the index */
     bool must_load;  /* memory and index may differ */
