@@ -223,26 +223,11 @@ static int show_made(const struct made *m)
     return 0;
 }
 
-static int new_server_key(struct control *c)
+/* A certificate for the key at PATH, or for a new one. */
+static int make_pair(struct control *c, struct arena *a, const char *path)
 {
     const struct options *o = parse(c);
-    struct arena *a = arena_new();
-    struct str key = STR_INIT(65536);
-    make_key(o, &key);
-    struct made made = write_pair(c, a, o, str_view(&key));
-    int status = show_made(&made);
-    str_done(&key);
-    arena_free(a);
-    return status;
-}
-
-/* The key that is in use, with a new certificate. */
-static int new_server_cert(struct control *c)
-{
-    const struct options *o = parse(c);
-    struct arena *a = arena_new();
     struct str key = STR_INIT(TLS_FILE_MAX);
-    const char *path = key_file(c, a, o->algorithm);
     if (path)
         read_key(path, &key);
     else
@@ -250,6 +235,22 @@ static int new_server_cert(struct control *c)
     struct made made = write_pair(c, a, o, str_view(&key));
     int status = show_made(&made);
     str_done(&key);
+    return status;
+}
+
+static int new_server_key(struct control *c)
+{
+    struct arena *a = arena_new();
+    int status = make_pair(c, a, NULL);
+    arena_free(a);
+    return status;
+}
+
+/* The key that is in use, with a new certificate. */
+static int new_server_cert(struct control *c)
+{
+    struct arena *a = arena_new();
+    int status = make_pair(c, a, key_file(c, a, parse(c)->algorithm));
     arena_free(a);
     return status;
 }

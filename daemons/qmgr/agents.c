@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/memory.h"
+#include "ipc/tags.h"
 #include "net/dial.h"
 #include "transport.h"
 
@@ -24,52 +25,10 @@ struct agent_link {
     struct list_link link;
     struct transport *t; /* NULL: forgotten */
     struct ipc *ipc;
-    bool is_closing; /* sends nothing more */
-    unsigned users;  /* the reader, and fibers inside ipc_send */
-    struct in_flight {
-        struct entry *entry;
-        uint32_t generation;
-    } * slots;
-    uint32_t n_slots, free_slot;
-    unsigned n_running;
+    bool is_closing;      /* sends nothing more */
+    unsigned users;       /* the reader, and fibers inside ipc_send */
+    struct tags requests; /* struct entry */
 };
-
-/* --- tags --- */
-
-static uint64_t slot_take(struct agent_link *l, struct entry *x)
-{
-    uint32_t i = l->free_slot;
-    while (i < l->n_slots && l->slots[i].entry != NULL)
-        i++;
-    l->free_slot = i + 1;
-    if (i == l->n_slots) {
-        uint32_t n = l->n_slots ? 2 * l->n_slots : 16;
-        l->slots = memory_resize(l->slots, n * sizeof *l->slots);
-        memset(l->slots + l->n_slots, 0, (n - l->n_slots) * sizeof *l->slots);
-        l->n_slots = n;
-    }
-    l->slots[i].entry = x;
-    l->slots[i].generation++;
-    l->n_running++;
-    return (uint64_t)l->slots[i].generation << 32 | i;
-}
-
-static void slot_give(struct agent_link *l, uint64_t tag)
-{
-    uint32_t i = (uint32_t)tag;
-    l->slots[i].entry = NULL;
-    l->n_running--;
-    if (i < l->free_slot)
-        l->free_slot = i;
-}
-
-static struct entry *slot_find(const struct agent_link *l, uint64_t tag)
-{
-    uint32_t i = (uint32_t)tag;
-    if (i >= l->n_slots || l->slots[i].generation != (uint32_t)(tag >> 32))
-        return NULL;
-    return l->slots[i].entry;
-}
 
 /* --- life of a connection --- */
 
@@ -78,7 +37,7 @@ static void link_release(struct agent_link *l)
     if (--l->users > 0)
         return;
     ipc_close(l->ipc);
-    memory_free(l->slots);
+    tags_done(&l->requests);
     memory_free(l);
 }
 
@@ -122,14 +81,12 @@ static void link_lost(struct agent_link *l)
     l->is_closing = true;
     list_remove(&l->link);
     l->t->n_agents--;
-    if (l->n_running > 0)
-        log_debug("%s: an agent went away with %u requests", l->t->name, l->n_running);
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        struct entry *x = l->slots[i].entry;
-        if (x == NULL)
-            continue;
-        l->slots[i].entry = NULL;
-        l->n_running--;
+    if (l->requests.n_taken > 0)
+        log_debug("%s: an agent went away with %u requests", l->t->name,
+                  (unsigned)l->requests.n_taken);
+    struct entry *x;
+    for (uint32_t i = 0; (x = tags_next(&l->requests, &i)) != NULL;) {
+        tags_give_at(&l->requests, i - 1);
         x->work->m->maybe_tried = true;
         fiber_spawn("lost request", lost_fiber, x);
     }
@@ -150,7 +107,7 @@ static bool take_message(struct agent_link *l, struct ipc_message *m)
         return false;
     }
     uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
-    struct entry *x = slot_find(l, tag);
+    struct entry *x = tags_find(&l->requests, tag);
     if (x == NULL) {
         log_warning("%s: answer to no request", l->t->name);
         return false;
@@ -158,7 +115,7 @@ static bool take_message(struct agent_link *l, struct ipc_message *m)
     transport_resume(l->t);
     if (!result_take(l->t->q, x, m))
         return true;
-    slot_give(l, tag);
+    tags_give(&l->requests, tag);
     transport_entry_ended(x, feedback_of(x));
     return true;
 }
@@ -224,11 +181,12 @@ static struct agent_link *link_for(struct transport *t, struct error *e)
 {
     struct agent_link *best = NULL;
     LIST_FOR_EACH (struct agent_link, l, &t->agents, link)
-        if (!l->is_closing && (best == NULL || l->n_running < best->n_running))
+        if (!l->is_closing &&
+            (best == NULL || l->requests.n_taken < best->requests.n_taken))
             best = l;
     unsigned most = t->schedule.limits.transport_limit;
     most = most < LINKS_MAX ? most : LINKS_MAX;
-    if (best == NULL || (best->n_running >= LINK_LOAD && t->n_agents < most)) {
+    if (best == NULL || (best->requests.n_taken >= LINK_LOAD && t->n_agents < most)) {
         struct agent_link *fresh = link_open(t, e);
         if (fresh || best == NULL)
             return fresh;
@@ -300,7 +258,7 @@ static struct ipc_message *request_of(struct arena *a, struct entry *x, uint64_t
 static bool link_send(struct agent_link *l, struct entry *x, struct error *e)
 {
     struct arena *a = arena_new();
-    uint64_t tag = slot_take(l, x);
+    uint64_t tag = tags_take(&l->requests, x);
     struct ipc_message *m = request_of(a, x, tag);
     x->attempts++;
     bool sent = ipc_send(l->ipc, m, clock_in(l->t->q->set.ipc_timeout), e);
@@ -308,9 +266,9 @@ static bool link_send(struct agent_link *l, struct entry *x, struct error *e)
     if (sent)
         return true;
     l->is_closing = true; /* answers may still come */
-    if (slot_find(l, tag) != x)
+    if (tags_find(&l->requests, tag) != x)
         return true; /* the reader noticed first, and has dealt with X */
-    slot_give(l, tag);
+    tags_give(&l->requests, tag);
     x->attempts--;
     return false;
 }

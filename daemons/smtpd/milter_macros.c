@@ -4,26 +4,8 @@
  */
 #include "milter.h"
 
+#include "cleanup/milter_macros.h"
 #include "transaction.h"
-
-/* Where ADDRESS goes: PART is "addr}", "host}" or "mailer}". */
-static bool resolved(struct session *s, struct view address, struct view part,
-                     struct str *value)
-{
-    struct resolved where;
-    struct error e = ERROR_INIT;
-    struct arena *a = arena_new();
-    bool known =
-        resolve_address(s->server->rewrite, VIEW_NONE, address, a, &where, &e) == OK;
-    if (known && view_eq(part, VIEW("addr}")))
-        str_set(value, where.recipient);
-    else if (known && view_eq(part, VIEW("host}")))
-        str_set(value, where.nexthop);
-    else if (known && view_eq(part, VIEW("mailer}")))
-        str_set(value, where.transport);
-    arena_free(a);
-    return known;
-}
 
 /* A recipient that is refused: "550 5.1.1 text" in the three parts. */
 static bool refused(struct view refusal, struct view part, struct str *value)
@@ -44,7 +26,7 @@ static bool of_sender(struct session *s, struct view part, struct str *value)
         return false;
     if (view_is_empty(s->facts.sender) && view_eq(part, VIEW("addr}")))
         return true; /* a report's sender is known, and empty */
-    return resolved(s, s->facts.sender, part, value);
+    return milter_macro_of_address(s->server->rewrite, s->facts.sender, part, value);
 }
 
 static bool of_recipient(struct session *s, struct view part, struct str *value)
@@ -55,7 +37,8 @@ static bool of_recipient(struct session *s, struct view part, struct str *value)
         return refused(s->milter_refusal, part, value);
     if (view_is_empty(address) && t && t->recipients == 1)
         address = t->first_recipient;
-    return !view_is_empty(address) && resolved(s, address, part, value);
+    return !view_is_empty(address) &&
+           milter_macro_of_address(s->server->rewrite, address, part, value);
 }
 
 /* "name [address]", and a doubt where there is one. */
@@ -90,10 +73,7 @@ bool milter_session_macro(void *context, struct view name, struct str *value)
 {
     struct session *s = context;
     const struct access_subject *f = &s->facts;
-    const struct {
-        const char *name;
-        struct view value;
-    } known[] = {
+    const struct milter_macro known[] = {
         {"i", f->queue_id},
         {"{auth_type}", f->sasl_method},
         {"{auth_authen}", f->sasl_username},
@@ -110,10 +90,10 @@ bool milter_session_macro(void *context, struct view name, struct str *value)
         {"{cert_subject}", f->ccert_subject},
         {"{cert_issuer}", f->ccert_issuer},
     };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (view_eq(name, view_of(known[i].name)))
-            return !view_is_empty(known[i].value) && str_set(value, known[i].value);
-    }
+    const struct view *found =
+        milter_macro_find(known, sizeof known / sizeof known[0], name);
+    if (found)
+        return !view_is_empty(*found) && str_set(value, *found);
     if (view_eq(name, VIEW("_")))
         return client(s, value);
     if (view_eq(name, VIEW("{cipher_bits}")))

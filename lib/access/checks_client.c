@@ -96,7 +96,7 @@ enum access_says ask_reject_unknown_reverse(struct access_run *run,
                    ? (int)conf_int(run->access->conf, P_unknown_client_reject_code)
                    : 450;
     return access_refuse(
-        run, code, "4.7.25",
+        run, code, "4.7.1",
         "Client host rejected: cannot find your reverse hostname, [%.*s]",
         VIEW_FMT(s->client_address));
 }
@@ -199,6 +199,21 @@ enum access_says ask_permit_naked_ip(struct access_run *run, const struct restri
                : SAYS_DUNNO;
 }
 
+/* DNS gave GOT of the name in HELO: refuse it because of WHY. */
+static enum access_says refuse_helo(struct access_run *run, enum dns_result got,
+                                    const char *why)
+{
+    const struct conf *c = run->access->conf;
+    const char *text = arena_printf(run->arena, "<%.*s>: Helo command rejected: %s",
+                                    VIEW_FMT(run->subject->helo_name), why)
+                           .p;
+    if (got == DNS_TEMPFAIL)
+        return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
+                               text);
+    return access_refuse(run, (int)conf_int(c, P_unknown_hostname_reject_code), "4.7.1",
+                         "%s", text);
+}
+
 /* S211: the name in HELO must have MX records of its own. */
 enum access_says ask_reject_helo_without_mx(struct access_run *run,
                                             const struct restriction *r)
@@ -211,16 +226,7 @@ enum access_says ask_reject_helo_without_mx(struct access_run *run,
     enum dns_result got = dns_lookup_mx(run->arena, helo, DNS_TIMEOUT, &mx, &run->error);
     if (got == DNS_OK)
         return SAYS_DUNNO;
-    const char *text =
-        arena_printf(run->arena, "<%.*s>: Helo command rejected: no mail exchanger",
-                     VIEW_FMT(helo))
-            .p;
-    if (got == DNS_TEMPFAIL)
-        return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
-                               text);
-    return access_refuse(run,
-                         (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
-                         "4.7.1", "%s", text);
+    return refuse_helo(run, got, "no mail exchanger");
 }
 
 /* S212: one of the addresses of the name in HELO must be the client's. */
@@ -243,16 +249,9 @@ enum access_says ask_reject_helo_mismatch(struct access_run *run,
         if (net_address_eq(&found.items[i].address, &client))
             return SAYS_DUNNO;
     }
-    const char *text =
-        arena_printf(run->arena, "<%.*s>: Helo command rejected: not the name of [%.*s]",
-                     VIEW_FMT(s->helo_name), VIEW_FMT(s->client_address))
-            .p;
-    if (got == DNS_TEMPFAIL)
-        return access_tempfail(run, P_unknown_helo_hostname_tempfail_action, "4.7.1",
-                               text);
-    return access_refuse(run,
-                         (int)conf_int(run->access->conf, P_unknown_hostname_reject_code),
-                         "4.7.1", "%s", text);
+    struct view why =
+        arena_printf(run->arena, "not the name of [%.*s]", VIEW_FMT(s->client_address));
+    return refuse_helo(run, got, why.p);
 }
 
 enum access_says ask_reject_unauth_pipelining(struct access_run *run,

@@ -335,32 +335,31 @@ static void check_line(struct rule_file *f, struct view line)
     }
 }
 
+static bool looks_like_rule(struct view content)
+{
+    return content.p[0] == '/' || content.p[0] == '!' || is_word(content, VIEW("if")) ||
+           is_word(content, VIEW("endif"));
+}
+
 /* Rules that white space in front glues to the rule before. */
 static void check_spaces(struct rule_file *f, struct view text)
 {
-    bool has_rule = false;
+    struct spaces s = {.rest = text};
+    struct view content;
 
-    for (f->line = 1; text.n > 0; f->line++) {
-        struct view line;
-        view_cut(text, '\n', &line, &text);
-        struct view content = view_trim_space(line);
-        if (content.n == 0 || content.p[0] == '#')
-            continue;
-        bool space = ascii_is_space((unsigned char)line.p[0]);
-        bool is_rule = content.p[0] == '/' || content.p[0] == '!' ||
-                       is_word(content, VIEW("if")) || is_word(content, VIEW("endif"));
-        if (space && !has_rule)
+    while (spaces_next(&s, &content)) {
+        f->line = s.line;
+        if (!s.has_first)
             tell(
                 f,
                 "the rule is passed over, for it starts with white space: \"%.*s\"; take "
                 "the white space away",
                 VIEW_FMT(view_sub(content, 0, 60)));
-        else if (space && is_rule && f->depth == 0)
+        else if (looks_like_rule(content) && f->depth == 0)
             tell(f,
                  "the line starts with white space and so goes on with the rule before: "
                  "\"%.*s\"; take the white space away",
                  VIEW_FMT(view_sub(content, 0, 60)));
-        has_rule = has_rule || !space;
     }
 }
 

@@ -54,6 +54,17 @@ void check_found(struct check *k, enum check_severity severity, const char *path
                  unsigned line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* --- walking a text line by line: spaces.c --- */
+/* The lines as they stand, before continuation joins them. */
+struct spaces {
+    struct view rest;
+    unsigned line;  /* of what was found */
+    bool has_first; /* a line without white space in front came before */
+};
+/* The next line with white space in front that is neither empty nor a comment; its text
+ * without it in *CONTENT.  False at the end. */
+bool spaces_next(struct spaces *s, struct view *content);
+
 /* --- helpers: check.c --- */
 /* The line of main.cf that sets P; 0 when none does. */
 unsigned check_line_of(const struct conf *c, enum parameter p);

@@ -167,26 +167,21 @@ static bool looks_like_entry(const struct text_file *f, struct view line)
 /* Physical lines with white space in front. */
 static void check_spaces(struct text_file *f, struct view text)
 {
-    bool has_entry = false;
+    struct spaces s = {.rest = text};
+    struct view content;
 
-    for (f->line = 1; text.n > 0; f->line++) {
-        struct view line;
-        view_cut(text, '\n', &line, &text);
-        struct view content = view_trim_space(line);
-        if (content.n == 0 || content.p[0] == '#')
-            continue;
-        bool space = ascii_is_space((unsigned char)line.p[0]);
-        if (space && !has_entry)
+    while (spaces_next(&s, &content)) {
+        f->line = s.line;
+        if (!s.has_first)
             tell(f,
                  "the line is passed over, for it starts with white space and nothing "
                  "is there to go on with: \"%.*s\"; take the white space away",
                  VIEW_FMT(view_sub(content, 0, 60)));
-        else if (space && looks_like_entry(f, content))
+        else if (looks_like_entry(f, content))
             tell(f,
                  "the line starts with white space and so goes on with the entry before: "
                  "\"%.*s\"; take the white space away",
                  VIEW_FMT(view_sub(content, 0, 60)));
-        has_entry = has_entry || !space;
     }
 }
 

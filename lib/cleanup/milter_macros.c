@@ -4,15 +4,13 @@
 
 #include "cleanup/cleanup_private.h"
 
-/* {mail_addr}, {rcpt_host} and their kin: where ADDRESS goes. */
-static bool resolve(struct cleanup *c, struct view address, struct view part,
-                    struct str *value)
+bool milter_macro_of_address(struct rewrite *r, struct view address, struct view part,
+                             struct str *value)
 {
     struct resolved where;
     struct error e = ERROR_INIT;
     struct arena *a = arena_new();
-    bool known =
-        resolve_address(c->setup->rewrite, VIEW_NONE, address, a, &where, &e) == OK;
+    bool known = resolve_address(r, VIEW_NONE, address, a, &where, &e) == OK;
     if (known && view_eq(part, VIEW("addr}")))
         str_set(value, where.recipient);
     else if (known && view_eq(part, VIEW("host}")))
@@ -23,36 +21,44 @@ static bool resolve(struct cleanup *c, struct view address, struct view part,
     return known;
 }
 
+const struct view *milter_macro_find(const struct milter_macro *known, size_t n,
+                                     struct view name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (view_eq(name, view_of(known[i].name)))
+            return &known[i].value;
+    return NULL;
+}
+
 static bool of_sender(struct cleanup *c, struct view part, struct str *value)
 {
     struct view sender = c->envelope.sender;
     if (view_is_empty(sender) && view_eq(part, VIEW("addr}")))
         return true; /* a report's sender is known, and empty */
-    return resolve(c, sender, part, value);
+    return milter_macro_of_address(c->setup->rewrite, sender, part, value);
 }
 
 bool milter_macro_value(void *context, struct view name, struct str *value)
 {
     struct cleanup *c = context;
     const struct envelope *env = &c->envelope;
-    const struct {
-        const char *name;
-        struct view value;
-    } known[] = {
+    const struct milter_macro known[] = {
         {"i", view_of(cleanup_id(c))},
         {"{client_addr}", milter_client_address(c)},
         {"{client_name}", milter_client_name(c)},
         {"{client_ptr}", milter_client_name(c)},
         {"{client_port}", env->client_port},
         {"{client_resolve}", VIEW("OK")},
+        {"{daemon_addr}", VIEW("127.0.0.1")},
+        {"{daemon_port}", VIEW("0")},
         {"{auth_type}", env->sasl_method},
         {"{auth_authen}", env->sasl_username},
         {"{auth_author}", env->sasl_sender},
     };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (view_eq(name, view_of(known[i].name)))
-            return !view_is_empty(known[i].value) && str_set(value, known[i].value);
-    }
+    const struct view *found =
+        milter_macro_find(known, sizeof known / sizeof known[0], name);
+    if (found)
+        return !view_is_empty(*found) && str_set(value, *found);
     if (view_eq(name, VIEW("_")))
         return str_addf(value, "%.*s [%.*s]", VIEW_FMT(milter_client_name(c)),
                         VIEW_FMT(milter_client_address(c)));
@@ -60,6 +66,7 @@ bool milter_macro_value(void *context, struct view name, struct str *value)
         return of_sender(c, view_from(name, 6), value);
     if (view_starts(name, VIEW("{rcpt_")))
         return !view_is_empty(c->last_recipient) &&
-               resolve(c, c->last_recipient, view_from(name, 6), value);
+               milter_macro_of_address(c->setup->rewrite, c->last_recipient,
+                                       view_from(name, 6), value);
     return false;
 }

@@ -4,6 +4,7 @@
 
 #include "ipc/endpoint.h"
 #include "ipc/ipc.h"
+#include "ipc/tags.h"
 #include "queue/draft.h"
 
 struct link_connection;
@@ -27,11 +28,7 @@ struct queue_link {
     uint64_t memory_used;
     struct link_connection *connection; /* NULL: not connected */
     struct slots dialing, blocks;
-    struct link_slot {
-        struct link_request *request;
-        uint32_t generation;
-    } * slots;
-    uint32_t n_slots, free_slot;
+    struct tags requests; /* struct link_request */
     uint64_t serial_next, serial_end;
     uint64_t free_bytes;
     int64_t flow_delay;

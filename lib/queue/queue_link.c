@@ -24,38 +24,12 @@ struct link_connection {
     struct waitq unused;
 };
 
-/* --- tags --- */
+/* --- reading answers --- */
 
-static uint64_t slot_take(struct queue_link *l, struct link_request *r)
+/* The request of TAG, when it has no answer yet. */
+static struct link_request *find_request(const struct queue_link *l, uint64_t tag)
 {
-    uint32_t i = l->free_slot; /* none before it is free */
-    while (i < l->n_slots && l->slots[i].request != NULL)
-        i++;
-    l->free_slot = i + 1;
-    if (i == l->n_slots) {
-        uint32_t n = l->n_slots ? 2 * l->n_slots : 16;
-        l->slots = memory_resize(l->slots, n * sizeof *l->slots);
-        memset(l->slots + l->n_slots, 0, (n - l->n_slots) * sizeof *l->slots);
-        l->n_slots = n;
-    }
-    l->slots[i].request = r;
-    l->slots[i].generation++;
-    return (uint64_t)l->slots[i].generation << 32 | i;
-}
-
-static void slot_give(struct queue_link *l, uint64_t tag)
-{
-    l->slots[(uint32_t)tag].request = NULL;
-    if ((uint32_t)tag < l->free_slot)
-        l->free_slot = (uint32_t)tag;
-}
-
-static struct link_request *slot_find(struct queue_link *l, uint64_t tag)
-{
-    uint32_t i = (uint32_t)tag;
-    if (i >= l->n_slots || l->slots[i].generation != (uint32_t)(tag >> 32))
-        return NULL;
-    struct link_request *r = l->slots[i].request;
+    struct link_request *r = tags_find(&l->requests, tag);
     return r == NULL || r->is_answered ? NULL : r;
 }
 
@@ -65,8 +39,6 @@ static void answer(struct link_request *r, enum result result)
     r->is_answered = true;
     waitq_wake_all(&r->answered);
 }
-
-/* --- reading answers --- */
 
 static void take_refusal(struct link_request *r, const struct ipc_message *m)
 {
@@ -83,7 +55,7 @@ static void take_committed(struct queue_link *l, const struct ipc_message *m)
     size_t position = 0;
     struct ipc_value v;
     while (ipc_next(m, &position, &v)) {
-        struct link_request *r = slot_find(l, v.u64);
+        struct link_request *r = find_request(l, v.u64);
         if (r)
             answer(r, OK);
     }
@@ -104,7 +76,7 @@ static bool take_message(struct queue_link *l, struct ipc_message *m)
     }
     if (type != IPC_REFUSED && type != IPC_ID_BLOCK_IS && type != IPC_SPILL_IS)
         return false;
-    struct link_request *r = slot_find(l, ipc_get_u64(m, IPC_ATTR_TAG, 0));
+    struct link_request *r = find_request(l, ipc_get_u64(m, IPC_ATTR_TAG, 0));
     if (r == NULL)
         return true; /* nobody waits any more */
     if (type == IPC_REFUSED) {
@@ -128,9 +100,9 @@ static void connection_lost(struct link_connection *c)
     if (l) {
         if (l->connection == c)
             l->connection = NULL;
-        for (uint32_t i = 0; i < l->n_slots; i++) {
-            struct link_request *r = l->slots[i].request;
-            if (r == NULL || r->is_answered || r->connection != c)
+        struct link_request *r;
+        for (uint32_t i = 0; (r = tags_next(&l->requests, &i)) != NULL;) {
+            if (r->is_answered || r->connection != c)
                 continue;
             error_set(&r->error, "4.3.0", "queue manager connection lost");
             answer(r, TEMPFAIL);
@@ -238,7 +210,7 @@ enum result link_ask(struct queue_link *l, enum ipc_type type, link_fill_fn *fil
 {
     *r = (struct link_request){.fd = -1};
     WAITQ_INIT(&r->answered);
-    uint64_t tag = slot_take(l, r);
+    uint64_t tag = tags_take(&l->requests, r);
     /* The second attempt is for a qmgr that was restarted and not used since. */
     bool sent = send_request(l, type, fill, arg, r, tag) ||
                 (r->connection && send_request(l, type, fill, arg, r, tag));
@@ -248,7 +220,7 @@ enum result link_ask(struct queue_link *l, enum ipc_type type, link_fill_fn *fil
             error_set(&r->error, "4.3.0", "queue manager does not answer");
             break;
         }
-    slot_give(l, tag);
+    tags_give(&l->requests, tag);
     enum result result = r->is_answered ? r->result : TEMPFAIL;
     if (result != OK && e)
         *e = r->error;
@@ -307,7 +279,7 @@ void queue_link_close(struct queue_link *l)
         l->connection->link = NULL;
         shutdown(ipc_fd(l->connection->ipc), SHUT_RDWR); /* the reader ends */
     }
-    memory_free(l->slots);
+    tags_done(&l->requests);
     memory_free(l);
 }
 

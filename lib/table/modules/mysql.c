@@ -170,14 +170,6 @@ static const struct sql_driver driver = {.name = "mysql",
                                          .ask = ask_mysql,
                                          .quote = quote};
 
-static void close_session(void *session)
-{
-    struct session *s = session;
-
-    sql_close(&s->sql);
-    memory_free(s);
-}
-
 static void *open_session(const struct client_source *source, struct error *e)
 {
     struct session *s = NEW(struct session);
@@ -196,16 +188,8 @@ static void *open_session(const struct client_source *source, struct error *e)
         client_bool(source, "tls_verify_cert", false, &s->verify, e) &&
         client_bool(source, "require_result_set", true, &s->needs_result, e))
         return s;
-    close_session(s);
+    sql_session_close(s);
     return NULL;
-}
-
-static enum table_result get(void *session, struct view key, struct str *out,
-                             struct error *e)
-{
-    struct session *s = session;
-
-    return sql_get(&s->sql, key, out, e);
 }
 
 extern const struct table_client table_client;
@@ -214,5 +198,5 @@ const struct table_client table_client
                                               .name = "mysql",
                                               .has_file = true,
                                               .open = open_session,
-                                              .close = close_session,
-                                              .get = get};
+                                              .close = sql_session_close,
+                                              .get = sql_session_get};

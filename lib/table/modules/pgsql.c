@@ -148,14 +148,6 @@ static const struct sql_driver driver = {.name = "pgsql",
                                          .ask = ask_pgsql,
                                          .quote = quote};
 
-static void close_session(void *session)
-{
-    struct session *s = session;
-
-    sql_close(&s->sql);
-    memory_free(s);
-}
-
 static void *open_session(const struct client_source *source, struct error *e)
 {
     struct session *s = NEW(struct session);
@@ -163,16 +155,8 @@ static void *open_session(const struct client_source *source, struct error *e)
     s->encoding = client_text(source, "encoding", "UTF8");
     if (sql_open(&s->sql, source, &driver, e))
         return s;
-    close_session(s);
+    sql_session_close(s);
     return NULL;
-}
-
-static enum table_result get(void *session, struct view key, struct str *out,
-                             struct error *e)
-{
-    struct session *s = session;
-
-    return sql_get(&s->sql, key, out, e);
 }
 
 extern const struct table_client table_client;
@@ -181,5 +165,5 @@ const struct table_client table_client
                                               .name = "pgsql",
                                               .has_file = true,
                                               .open = open_session,
-                                              .close = close_session,
-                                              .get = get};
+                                              .close = sql_session_close,
+                                              .get = sql_session_get};

@@ -176,3 +176,15 @@ enum table_result sql_get(struct sql *s, struct view key, struct str *out,
     }
     return result;
 }
+
+void sql_session_close(void *session)
+{
+    sql_close(session);
+    memory_free(session);
+}
+
+enum table_result sql_session_get(void *session, struct view key, struct str *out,
+                                  struct error *e)
+{
+    return sql_get(session, key, out, e);
+}

@@ -50,4 +50,9 @@ void sql_close(struct sql *s);
 enum table_result sql_get(struct sql *s, struct view key, struct str *out,
                           struct error *e);
 
+/* The functions of a struct table_client whose session begins with a struct sql. */
+void sql_session_close(void *session);
+enum table_result sql_session_get(void *session, struct view key, struct str *out,
+                                  struct error *e);
+
 #endif
