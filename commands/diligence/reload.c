@@ -210,6 +210,22 @@ static void restore(const struct control *c, unsigned number, const char *file)
     str_done(&path);
 }
 
+/* Have the running system, if there is one, take up what a rollback brought back. */
+static int take_up(const struct control *c)
+{
+    struct error e = ERROR_INIT;
+    pid_t pid = instance_master_pid(c->conf);
+
+    if (pid == 0)
+        return 0;
+    log_info("refreshing the Postfix mail system");
+    if (refresh(c, pid, &e))
+        return 0;
+    log_error("rollback: %s; the files are back, the running system goes on as it was",
+              e.text);
+    return 1;
+}
+
 int rollback(struct control *c)
 {
     if (c->argc == 1 && strcmp(c->argv[0], "--list") == 0)
@@ -222,10 +238,5 @@ int rollback(struct control *c)
     log_info("configuration %u is in %s again; what it replaces is kept in "
              "%s/configurations/undone",
              number, c->directory, conf_cstr(c->conf, P_data_directory));
-    pid_t pid = instance_master_pid(c->conf);
-    if (pid == 0)
-        return 0;
-    log_info("refreshing the Postfix mail system");
-    signal_master(pid, SIGHUP);
-    return 0;
+    return take_up(c);
 }

@@ -11,7 +11,7 @@
 
 struct finger {
     const struct conf *conf;
-    bool lmtp, wrapper, quiet, shows_chain;
+    bool lmtp, by_srv, wrapper, quiet, shows_chain;
     int64_t connect_timeout, command_timeout; /* microseconds */
     int64_t reconnect_delay;                  /* 0: none */
     unsigned reconnects;

@@ -24,7 +24,7 @@ static const char *level = "dane";
 
 static void usage(void)
 {
-    log_fatal("usage: posttls-finger [-cCfSvw] [-a family] [-A tafile] [-d mdalg] "
+    log_fatal("usage: posttls-finger [-cCfRSvwxX] [-a family] [-A tafile] [-d mdalg] "
               "[-F CAfile] [-g grade] [-h host_lookup] [-H chainfiles] [-k certfile] "
               "[-K keyfile] [-l level] [-L logopts] [-m count] [-M insecure_mx_policy] "
               "[-o name=value] [-p protocols] [-P CApath] [-r delay] [-s servername] "
@@ -155,6 +155,9 @@ static bool take_switch(struct finger *f, int letter, const char *value)
     case 'r':
         f->reconnect_delay = seconds(value);
         return true;
+    case 'R':
+        f->by_srv = true;
+        return true;
     case 'S':
         f->lmtp = true;
         return true;
@@ -170,6 +173,13 @@ static bool take_switch(struct finger *f, int letter, const char *value)
     case 'w':
         f->wrapper = true;
         return true;
+    case 'x':
+        set("smtp_tls_enable_rpk", "yes");
+        log_warning("raw public keys need OpenSSL 3.2: certificates are asked for");
+        return true;
+    case 'X':
+        log_warning("no tlsproxy is needed here: TLS is part of each program");
+        return true;
     default:
         return false;
     }
@@ -179,7 +189,7 @@ static void take_options(struct finger *f, int argc, char **argv)
 {
     int letter;
     while ((letter = getopt(argc, argv,
-                            "a:A:cCd:fF:g:h:H:k:K:l:L:m:M:o:p:P:r:s:St:T:vw")) != -1) {
+                            "a:A:cCd:fF:g:h:H:k:K:l:L:m:M:o:p:P:r:Rs:St:T:vwxX")) != -1) {
         if (letter == 'o') {
             if (n_settings == MOST_SETTINGS || !strchr(optarg, '='))
                 usage();
@@ -195,6 +205,15 @@ static void take_options(struct finger *f, int argc, char **argv)
     f->n_match = (size_t)(argc - optind - 1);
 }
 
+/* The service that the destination names, whose SRV records -R asks for. */
+static const char *service_of(const struct finger *f)
+{
+    struct net_endpoint to;
+    if (!net_endpoint_parse(view_of(f->destination), &to) || to.port.n == 0)
+        return "smtp";
+    return arena_cstr(f->arena, to.port);
+}
+
 /* No tables and no main.cf beyond names and resolver: the options rule. */
 static struct conf *configure(struct finger *f, struct error *e)
 {
@@ -205,6 +224,8 @@ static struct conf *configure(struct finger *f, struct error *e)
     set("smtp_dns_support_level", strncmp(level, "dane", 4) == 0 ? "dnssec" : "enabled");
     if (f->reconnect_delay > 0)
         set("smtp_tls_session_cache_database", "internal:memory");
+    if (f->by_srv)
+        set("use_srv_lookup", service_of(f));
     if (!conf_load(instance_directory(NULL, e), settings, n_settings, &c, e))
         log_fatal("%s", error_cstr(e));
     return c;
@@ -311,9 +332,9 @@ int main(int argc, char **argv)
     struct error e = ERROR_INIT;
     log_set_command("posttls-finger");
     take_options(&f, argc, argv);
+    f.arena = arena_new();
     struct conf *c = configure(&f, &e);
     f.conf = c;
-    f.arena = arena_new();
     open_client(&f, &e);
     loop_init();
     (void)fiber_spawn("finger", run, &f);

@@ -100,7 +100,12 @@ static void check_type(struct reader *r, struct view word, struct view type)
             return;
     }
     struct view near = check_nearest(type, names, n);
-    if (near.n > 0)
+    const char *instead = table_type_instead(type);
+    if (instead)
+        check_found(r->check, CHECK_WARNING, r->path, r->line,
+                    "%.*s: table type \"%.*s\" is not available here; %s",
+                    VIEW_FMT(r->setting), VIEW_FMT(type), instead);
+    else if (near.n > 0)
         check_found(r->check, CHECK_WARNING, r->path, r->line,
                     "%.*s: no table type \"%.*s\" in \"%.*s\"; did you mean %.*s?",
                     VIEW_FMT(r->setting), VIEW_FMT(type), VIEW_FMT(word), VIEW_FMT(near));

@@ -42,6 +42,23 @@ const struct table_type *table_type_find(struct view name)
     return NULL;
 }
 
+const char *table_type_instead(struct view name)
+{
+    static const struct {
+        const char *name, *instead;
+    } gone[] = {
+        {"nisplus", "NIS+ is gone from every system; use ldap:"},
+        {"netinfo", "NetInfo is gone since Mac OS X 10.5; use ldap:"},
+        {"nis", "use unix: with nis in nsswitch.conf, or hash: with what ypcat gives"},
+        {"mongodb", "use socketmap: with a program that asks it"},
+    };
+
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        if (view_eq(name, view_of(gone[i].name)))
+            return gone[i].instead;
+    return NULL;
+}
+
 char *table_path(const struct conf *c, struct view name, const char *suffix)
 {
     struct str path = STR_INIT(4096);
@@ -157,11 +174,10 @@ static struct table *table_new(const struct conf *c, struct view spec, unsigned 
                   t->spec);
     } else if (nesting > TABLE_NESTING_MAX) {
         error_set(&t->error, "4.3.5", "tables inside of tables too deep");
-    } else {
-        t->type = table_type_find(type);
-        if (t->type == NULL)
-            error_set(&t->error, "4.3.5", "unsupported dictionary type: %.*s",
-                      VIEW_FMT(type));
+    } else if ((t->type = table_type_find(type)) == NULL) {
+        const char *instead = table_type_instead(type);
+        error_set(&t->error, "4.3.5", "unsupported dictionary type: %.*s%s%s",
+                  VIEW_FMT(type), instead ? "; " : "", instead ? instead : "");
     }
     if (t->type == NULL)
         log_warning("%s: %s", t->spec, t->error.text);

@@ -43,6 +43,8 @@ bool table_walk(struct table *t, table_entry_fn *fn, void *arg,
                 struct error *e) MUST_CHECK;
 /* Names of all types that work here, in order; NULL after the last. */
 const char *table_type_name(size_t i);
+/* What to say instead of a type of Postfix's that does not work here; NULL for others. */
+const char *table_type_instead(struct view name);
 /* Store, delete: memcache and redis, directly or through proxywrite.  False with *E when
  * the type cannot be written or writing failed.  May suspend. */
 bool table_put(struct table *t, struct view key, struct view value,

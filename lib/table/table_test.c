@@ -24,6 +24,13 @@ static void test_simple_types(void **state)
     assert_string_equal(room_get(r, "nothing", 0, "a"), "!");
     assert_string_equal(room_get(r, "odd:x", 0, "a"), "!");
     assert_int_equal(room_logged("unsupported dictionary type: odd"), 1);
+    static const char *const gone[] = {"nis", "nisplus", "netinfo", "mongodb"};
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
+        room_forget_log();
+        assert_string_equal(
+            room_get(r, arena_printf(r->arena, "%s:x", gone[i]).p, 0, "a"), "!");
+        assert_int_equal(room_logged("; use "), 1);
+    }
     setenv("TABLE_TEST", "set", 1);
     assert_string_equal(room_get(r, "environ:", 0, "TABLE_TEST"), "set");
     assert_string_equal(room_get(r, "environ:", TABLE_FOLD, "TABLE_TEST"), "-");

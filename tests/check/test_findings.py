@@ -111,6 +111,13 @@ def test_unknown_table_type(configuration):
                                    '"hsh:/etc/transport"; did you mean hash?')
 
 
+def test_types_of_other_systems(configuration):
+    line = configuration.main("alias_maps = nisplus:[alias=%s];mail_aliases.org_dir\n")
+    hit, = configuration.find('main.cf:.*table type "nisplus"')
+    assert hit == (f'warning: main.cf:{line}: alias_maps: table type "nisplus" is not available here; NIS+ is gone '
+                   "from every system; use ldap:")
+
+
 def test_lines_of_a_table(configuration):
     table = configuration.file("virtual", "*@maison.mrs chris\nroot@maison.mrs\n"
                                'a@maison.mrs b@maison.mrs\na@maison.mrs c@maison.mrs\n"open x\n')

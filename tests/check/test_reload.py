@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.instance import free_port
+from harness.instance import free_port, wait_until
 
 
 @pytest.fixture
@@ -112,6 +112,27 @@ def test_rollback_to_a_number_and_master_cf(running):
     assert word(running, "rollback", "1").returncode == 0
     assert (running.config / "master.cf").read_text() == first
     assert (running.config / "master.cf").stat().st_mode & 0o777 == 0o640
+
+
+def test_rollback_waits_for_master_and_tells_what_it_says(running):
+    """When it returns the configuration is in force; a port that was taken meanwhile is told."""
+    port = free_port()
+    master = running.config / "master.cf"
+    plain = master.read_text()
+    master.write_text(plain + f"127.0.0.1:{port} inet n - n - - smtpd\n")
+    edit(running, "smtpd_banner = $myhostname ESMTP with\n")
+    assert word(running, "reload").returncode == 0
+    master.write_text(plain)
+    edit(running, "smtpd_banner = $myhostname ESMTP without\n")
+    assert word(running, "reload").returncode == 0
+    wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) != 0, "the port to be free")
+    with socket.create_server(("127.0.0.1", port)):
+        done = word(running, "rollback")
+        assert done.returncode == 1 and re.search(r"error: rollback: .*already in use.*the running system goes on",
+                                                  done.stderr), done.stderr
+    assert word(running, "reload").returncode == 0
+    assert word(running, "rollback").returncode == 0
+    assert len(running.log_lines(r"master\[\d+\]: reload -- version")) == 4
 
 
 def test_history_is_bounded(running):

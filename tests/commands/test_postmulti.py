@@ -187,3 +187,27 @@ def test_S163_the_wrapper_works_for_all(hosts):
     assert done.returncode == 0 and done.stderr == ""
     done = ours.run("postmulti", "-p", "-i", "postfix-out", "stop")
     assert done.returncode == 1 and "is not running" in done.stderr
+
+
+def test_set_permissions_leaves_shared_programs_alone(hosts, place):
+    """Programs belong to the primary instance: those that it lists repair their own directories only."""
+    ours = hosts[1]
+    ours.bin = place / "stage/bin"
+    shutil.copytree(STAGE, place / "stage", symlinks=True)
+    command = ours.bin / "postdrop"
+    command.chmod(0o755)
+    queue = ours.place / "spool/postfix-out"
+
+    def repair(instance):
+        done = ours.run("diligence", "-c", f"/etc/{instance}", "set-permissions")
+        assert done.returncode == 0, done.stderr
+        return command.stat().st_mode & 0o7777, command.group()
+    main = ours.etc / "postfix/main.cf"
+    alone = main.read_text()
+    main.write_text(alone + "multi_instance_directories = /etc/postfix-out\n")
+    assert repair("postfix-out") == (0o755, "root")
+    assert (queue / "maildrop").stat().st_mode & 0o7777 == 0o1730 and (queue / "maildrop").group() == "irc"
+    assert repair("postfix") == (0o2755, "irc")
+    command.chmod(0o755)
+    main.write_text(alone)  # an instance that nobody lists has programs of its own
+    assert repair("postfix-out") == (0o2755, "irc")
