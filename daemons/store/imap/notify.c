@@ -258,6 +258,24 @@ static void tell_name(struct imap *s, struct view name)
     imap_send_scratch(s);
 }
 
+/* The oldest of the names that changed; NULL: none is left. */
+static struct changed_name *take_name(struct notification *n)
+{
+    struct list_link *first = list_first(&n->names);
+
+    if (!first)
+        return NULL;
+    list_remove(first);
+    n->n_names--;
+    return CONTAINER_OF(first, struct changed_name, link);
+}
+
+static void name_free(struct changed_name *c)
+{
+    memory_free(c->name);
+    memory_free(c);
+}
+
 static struct watched *next_changed(struct notification *n)
 {
     LIST_FOR_EACH (struct watched, w, &n->watched, link) {
@@ -270,17 +288,13 @@ static struct watched *next_changed(struct notification *n)
 void notify_tell(struct imap *s)
 {
     struct notification *n = s->notify;
+    struct changed_name *c;
     struct watched *w;
     bool has_names = n->n_names > 0;
 
-    while (n->n_names > 0) {
-        struct changed_name *c =
-            CONTAINER_OF(list_first(&n->names), struct changed_name, link);
-        list_remove(&c->link);
-        n->n_names--;
+    while ((c = take_name(n)) != NULL) {
         tell_name(s, view_of(c->name));
-        memory_free(c->name);
-        memory_free(c);
+        name_free(c);
     }
     if (has_names)
         (void)watch_all(n);
@@ -293,19 +307,16 @@ void notify_tell(struct imap *s)
 void notify_end(struct imap *s)
 {
     struct notification *n = s->notify;
+    struct list_link *first;
+    struct changed_name *c;
 
     if (!n)
         return;
     s->notify = NULL;
-    while (!list_is_empty(&n->watched))
-        watched_free(CONTAINER_OF(list_first(&n->watched), struct watched, link));
-    while (!list_is_empty(&n->names)) {
-        struct changed_name *c =
-            CONTAINER_OF(list_first(&n->names), struct changed_name, link);
-        list_remove(&c->link);
-        memory_free(c->name);
-        memory_free(c);
-    }
+    while ((first = list_first(&n->watched)) != NULL)
+        watched_free(CONTAINER_OF(first, struct watched, link));
+    while ((c = take_name(n)) != NULL)
+        name_free(c);
     account_unlisten(&n->account);
     arena_free(n->arena);
     memory_free(n);
