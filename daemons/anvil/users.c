@@ -75,8 +75,9 @@ static struct user *find_or_add(struct users *u, struct view name)
     if (user) {
         list_remove(&user->link);
     } else {
-        if (hash_count(u->by_name) >= u->most)
-            forget(u, LIST_FIRST(struct user, &u->by_age, link));
+        struct user *oldest = LIST_FIRST(struct user, &u->by_age, link);
+        if (oldest && hash_count(u->by_name) >= u->most)
+            forget(u, oldest);
         user = memory_alloc(sizeof *user + name.n);
         memcpy(user->name, name.p, name.n);
         user->n = name.n;
