@@ -93,12 +93,11 @@ static void apply(struct cleanup *c, const char *event, struct milter_reply repl
     }
 }
 
-static struct view angle(struct cleanup *c, struct view address)
+/* As Postfix tells it: without the angle brackets of SMTP. */
+static struct view external(struct cleanup *c, struct view address)
 {
-    struct str quoted = STR_INIT(ADDRESS_QUOTED_MAX + 2);
-    str_add_char(&quoted, '<');
+    struct str quoted = STR_INIT(ADDRESS_QUOTED_MAX);
     address_quote_821(address, &quoted);
-    str_add_char(&quoted, '>');
     struct view v = arena_dup(c->arena, str_view(&quoted));
     str_done(&quoted);
     return v;
@@ -107,7 +106,7 @@ static struct view angle(struct cleanup *c, struct view address)
 /* A recipient cannot be refused when nobody listens. */
 static void tell_recipient(struct cleanup *c, struct milters *m, struct view address)
 {
-    struct view word = angle(c, address);
+    struct view word = external(c, address);
     c->last_recipient = address;
     struct milter_reply reply = milters_rcpt(m, &word, 1, false);
     apply(c, "RCPT", reply);
@@ -132,7 +131,8 @@ static int family_of(struct view address)
 static void tell_session(struct cleanup *c, struct milters *m)
 {
     const struct envelope *env = &c->envelope;
-    struct view address = milter_client_address(c), sender = angle(c, env->sender);
+    struct view address = milter_client_address(c), sender = external(c, env->sender);
+    c->last_recipient = VIEW_NONE; /* none was told yet */
     apply(c, "CONNECT",
           milters_connect(m, milter_client_name(c), family_of(address), address,
                           env->client_port));
