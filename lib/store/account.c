@@ -60,7 +60,7 @@ static const struct store_driver *driver_of(enum place_format format)
     case PLACE_MBOX:
         return &driver_mbox;
     case PLACE_MH:
-        return NULL;
+        return &driver_mh;
     case PLACE_MAILDIR:
         break;
     }

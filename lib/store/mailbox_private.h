@@ -94,6 +94,9 @@ void mailbox_get_keywords(const struct mailbox *b, struct str *out);
  * writes the row. */
 size_t mailbox_make_keyword(struct mailbox *b, struct view name);
 
+/* All of the file PATH; STORE_EXPUNGED when there is none. */
+enum store_result store_read_message(const char *path, struct mailbox_bytes *out,
+                                     struct error *e) MUST_CHECK;
 /* The size of V when each line ends with CR LF. */
 uint64_t size_with_crlf(struct view v);
 /* mailbox_watch.c: start or stop to watch the files, as listeners ask. */

@@ -1,7 +1,70 @@
 /* mailbox_read - the bytes of messages, and what follows from them */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/thread.h"
 #include "store/driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Larger ones are read in a worker thread. */
+enum { LARGE = 1024 * 1024 };
+
+/* --- a file that is one message --- */
+
+struct read_job {
+    int fd, err;
+    char *p;
+    size_t n, done;
+};
+
+static void read_all(void *arg)
+{
+    struct read_job *j = arg;
+
+    while (j->done < j->n) {
+        ssize_t n = read(j->fd, j->p + j->done, j->n - j->done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        j->err = n < 0 ? errno : 0;
+        if (n <= 0)
+            return;
+        j->done += (size_t)n;
+    }
+}
+
+enum store_result store_read_message(const char *path, struct mailbox_bytes *out,
+                                     struct error *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        bool gone = fd < 0 && errno == ENOENT;
+        enum store_result r = store_failed(e, "cannot read %s", path);
+        if (fd >= 0)
+            close(fd);
+        return gone ? STORE_EXPUNGED : r;
+    }
+    struct read_job j = {.fd = fd, .n = (size_t)st.st_size};
+    j.p = memory_resize(NULL, j.n + 1);
+    if (j.n > LARGE)
+        thread_run(read_all, &j);
+    else
+        read_all(&j);
+    close(fd);
+    errno = j.err;
+    if (j.err) {
+        memory_free(j.p);
+        return store_failed(e, "cannot read %s", path);
+    }
+    *out = (struct mailbox_bytes){.v = {j.p, j.done}, .owned = j.p};
+    return STORE_OK;
+}
+
+/* --- bytes --- */
 
 /* Bytes of M, which may have another name by now: then look once. */
 static enum store_result read_locked(struct mailbox *b, uint32_t uid,

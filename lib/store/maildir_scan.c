@@ -2,23 +2,19 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
-#include "run/thread.h"
 #include "store/maildir_driver.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* A change in the same tick of the file system's clock does not move a time again. */
 #define TICK   (CLOCK_SECOND / 20)
 #define COARSE (2 * CLOCK_SECOND) /* file systems with whole seconds */
 /* When unsure, look again after this. */
 #define SECOND_LOOK CLOCK_SECOND
-enum { LARGE = 1024 * 1024 };
 
 void maildir_message_path(const struct mailbox *b, const char *key, struct str *out)
 {
@@ -214,62 +210,15 @@ bool maildir_describe(struct mailbox *b, struct found *f)
     return true;
 }
 
-/* --- reading --- */
-
-struct read_job {
-    int fd, err;
-    char *p;
-    size_t n, done;
-};
-
-static void read_all(void *arg)
-{
-    struct read_job *j = arg;
-
-    while (j->done < j->n) {
-        ssize_t n = read(j->fd, j->p + j->done, j->n - j->done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        j->err = n < 0 ? errno : 0;
-        if (n <= 0)
-            return;
-        j->done += (size_t)n;
-    }
-}
-
 enum store_result maildir_read(struct mailbox *b, const struct mailbox_message *m,
                                struct mailbox_bytes *out, struct error *e)
 {
     struct str path = STR_INIT(PATH_MAX);
-    struct stat st;
 
     maildir_message_path(b, m->key, &path);
-    int fd = open(str_cstr(&path), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        bool gone = fd < 0 && errno == ENOENT;
-        enum store_result r = store_failed(e, "cannot read %s", str_cstr(&path));
-        if (fd >= 0)
-            close(fd);
-        str_done(&path);
-        return gone ? STORE_EXPUNGED : r;
-    }
-    struct read_job j = {.fd = fd, .n = (size_t)st.st_size};
-    j.p = memory_resize(NULL, j.n + 1);
-    if (j.n > LARGE)
-        thread_run(read_all, &j);
-    else
-        read_all(&j);
-    close(fd);
-    errno = j.err;
-    enum store_result r =
-        j.err ? store_failed(e, "cannot read %s", str_cstr(&path)) : STORE_OK;
+    enum store_result r = store_read_message(str_cstr(&path), out, e);
     str_done(&path);
-    if (r != STORE_OK) {
-        memory_free(j.p);
-        return r;
-    }
-    *out = (struct mailbox_bytes){.v = {j.p, j.done}, .owned = j.p};
-    return STORE_OK;
+    return r;
 }
 
 /* --- the driver --- */
