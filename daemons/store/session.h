@@ -38,8 +38,9 @@ struct store_session {
     struct view method;  /* mechanism: "PLAIN", "SCRAM-SHA-256"; "LOGIN" and "USER" too */
     struct view client_name, client_address, client_port; /* name: or "unknown" */
     struct view server_address, server_port;
-    struct view id;  /* session id of the log lines */
-    bool is_secured; /* TLS, ended by login */
+    struct view id;     /* session id of the log lines */
+    const char *shares; /* see struct namespace; NULL: nobody can share here */
+    bool is_secured;    /* TLS, ended by login */
     /* Not NULL: the process ends.  Waits of the fiber are cancelled then (STREAM_ERROR):
      * IMAP says "* BYE " with this text and returns. */
     const char *ending;

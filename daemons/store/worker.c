@@ -34,7 +34,8 @@ struct worker {
     struct list asking;   /* of struct ask */
     unsigned tasks;       /* fibers with something to finish */
     uint64_t last_tag;
-    bool is_closed; /* the channel; nothing new comes */
+    char shares[4096]; /* directory where its users tell whom they share with; "" none */
+    bool is_closed;    /* the channel; nothing new comes */
     bool is_ending;
 };
 static struct worker self;
@@ -268,6 +269,7 @@ static void begin_session(struct ipc_message *m, struct arena *a)
         .server_address = ipc_get_view(m, IPC_ATTR_SERVER_ADDRESS),
         .server_port = ipc_get_view(m, IPC_ATTR_SERVER_PORT),
         .id = ipc_get_view(m, IPC_ATTR_SESSION),
+        .shares = self.shares[0] ? self.shares : NULL,
         .is_secured = ipc_get_u64(m, IPC_ATTR_SECURED, 0),
         .ending = self.is_ending ? "The system is going down." : NULL};
     str_init(&s->summary, SUMMARY_MAX);
@@ -421,6 +423,20 @@ static bool lock_in(const struct worker_start *start, struct error *e)
     return sandbox_enter(&profile, e);
 }
 
+/* Virtual users of one uid have their mail below one directory: what they share stands
+ * there. */
+static void find_shares(const struct place_found *found)
+{
+    bool has_area = !found->account && found->area[1] != '\0';
+    int n = has_area ? snprintf(self.shares, sizeof self.shares, "%s/diligence.shares",
+                                found->area)
+                     : 0;
+
+    if (n >= (int)sizeof self.shares ||
+        (n > 0 && mkdir(self.shares, 0700) < 0 && errno != EEXIST))
+        self.shares[0] = '\0';
+}
+
 int worker_main(void *arg)
 {
     const struct worker_start *start = arg;
@@ -437,6 +453,7 @@ int worker_main(void *arg)
         return 1;
     }
     self.conf = start->conf;
+    find_shares(found);
     list_init(&self.sessions);
     list_init(&self.asking);
     loop_init();

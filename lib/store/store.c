@@ -220,12 +220,12 @@ bool store_make_directories(const char *path)
 const char *store_boot_id(void)
 {
     static char id[64];
-    struct str s = STR_INIT(sizeof id - 1);
+    struct str s = STR_INIT(16384); /* a file is read in pieces of half of that */
 
     if (id[0])
         return id;
-    if (store_read_file("/proc/sys/kernel/random/boot_id", &s) || s.n > 0) {
-        struct view v = view_trim_space(str_view(&s));
+    if (store_read_file("/proc/sys/kernel/random/boot_id", &s)) {
+        struct view v = view_sub(view_trim_space(str_view(&s)), 0, sizeof id - 1);
         memcpy(id, v.p, v.n);
         id[v.n] = '\0';
     }

@@ -204,7 +204,8 @@ enum session_end imap_session(struct store_session *session)
     str_init(&s.scratch, SCRATCH_MAX);
     s.names = (struct namespace){.own = session->account,
                                  .login = session->user,
-                                 .resolver = session->worker ? &s.resolver : NULL};
+                                 .resolver = session->worker ? &s.resolver : NULL,
+                                 .shares = session->shares};
     teller_init(&s);
     stream_set_timeout(s.stream, conf_time(session->conf, P_imap_timeout));
     greet(&s);
