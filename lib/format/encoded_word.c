@@ -9,6 +9,22 @@
 /* Longest text of one word that is decoded; RFC 2047 2 allows 75, some write more. */
 #define WORD_TEXT_MAX 1024
 
+/* Append what iconv made, without what is no UTF-8 after all: it knows code
+ * points above U+10FFFF, and names that are meant for its own use. */
+static void add_converted(struct view v, struct str *out)
+{
+    while (v.n > 0) {
+        size_t good = 0;
+        size_t length = view_is_utf8(v) ? v.n : view_utf8_length(v);
+        for (; length > 0; length = view_utf8_length(view_from(v, good)))
+            good += length;
+        str_add(out, view_sub(v, 0, good));
+        if (good < v.n)
+            str_add_cstr(out, "\xef\xbf\xbd");
+        v = view_from(v, good + 1);
+    }
+}
+
 bool charset_to_utf8(struct view charset, struct view v, struct str *out)
 {
     char name[64];
@@ -30,7 +46,7 @@ bool charset_to_utf8(struct view charset, struct view v, struct str *out)
         char *to = buffer;
         size_t room = sizeof buffer;
         size_t result = iconv(converter, &in.wanted, &in_left, &to, &room);
-        str_add(out, (struct view){buffer, sizeof buffer - room});
+        add_converted((struct view){buffer, sizeof buffer - room}, out);
         if (result == (size_t)-1 && errno != E2BIG) {
             str_add_cstr(out, "\xef\xbf\xbd");
             in.wanted++;

@@ -6,19 +6,28 @@
 #include "imap_private.h"
 #include "write.h"
 
-static bool write_parameters(const struct message_parameter *list, struct str *out)
+/* "name" "value" ..., an opening parenthesis in front unless there were SOME. */
+static bool write_pairs(const struct message_parameter *list, bool *some, struct str *out)
 {
-    if (list == NULL)
-        return str_add(out, VIEW("NIL"));
-    bool ok = str_add_char(out, '(');
+    bool ok = true;
     for (const struct message_parameter *m = list; m; m = m->next) {
-        if (m != list)
-            ok = str_add_char(out, ' ') && ok;
+        ok = str_add_char(out, *some ? ' ' : '(') && ok;
         ok = imap_write_string(m->name, out) && ok;
         ok = str_add_char(out, ' ') && ok;
         ok = imap_write_string(m->value, out) && ok;
+        *some = true;
     }
-    return str_add_char(out, ')') && ok;
+    return ok;
+}
+
+/* NIL or ("name" "value" ...) of both lists. */
+static bool write_parameters(const struct message_parameter *list,
+                             const struct message_parameter *more, struct str *out)
+{
+    bool some = false;
+    bool ok = write_pairs(list, &some, out);
+    ok = write_pairs(more, &some, out) && ok;
+    return str_add_cstr(out, some ? ")" : "NIL") && ok;
 }
 
 /* NIL or ("attachment" (parameters)) */
@@ -29,7 +38,7 @@ static bool write_disposition(const struct message_part *part, struct str *out)
     bool ok = str_add_char(out, '(');
     ok = imap_write_string(part->disposition, out) && ok;
     ok = str_add_char(out, ' ') && ok;
-    ok = write_parameters(part->disposition_parameters, out) && ok;
+    ok = write_parameters(part->disposition_parameters, NULL, out) && ok;
     return str_add_char(out, ')') && ok;
 }
 
@@ -73,7 +82,7 @@ static bool write_multipart(struct view message, const struct message_part *part
     if (!extended)
         return ok;
     ok = str_add_char(out, ' ') && ok;
-    ok = write_parameters(part->parameters, out) && ok;
+    ok = write_parameters(part->parameters, NULL, out) && ok;
     return write_extension(part, out) && ok;
 }
 
@@ -81,15 +90,15 @@ static bool write_multipart(struct view message, const struct message_part *part
 static bool write_fields(const struct message_part *part, struct str *out)
 {
     static const struct message_parameter us_ascii = {
-        .name = {"charset", 7}, .value = {"us-ascii", 8}}; /* RFC 2045 5.2 */
-    bool text = message_part_is(part, "text", "plain");
-    bool default_type = text && part->content_type.p == NULL;
+        .name = {"charset", 7}, .value = {"us-ascii", 8}}; /* RFC 2046 4.1.2 */
+    bool unsaid = message_part_is(part, "text", NULL) &&
+                  message_parameter_find(part->parameters, VIEW("charset")).p == NULL;
     struct view encoding = part->encoding_name.n > 0 ? part->encoding_name : VIEW("7bit");
     bool ok = imap_write_string(part->type, out);
     ok = str_add_char(out, ' ') && ok;
     ok = imap_write_string(part->subtype, out) && ok;
     ok = str_add_char(out, ' ') && ok;
-    ok = write_parameters(default_type ? &us_ascii : part->parameters, out) && ok;
+    ok = write_parameters(part->parameters, unsaid ? &us_ascii : NULL, out) && ok;
     ok = str_add_char(out, ' ') && ok;
     ok = imap_write_value(part->id, out) && ok;
     ok = str_add_char(out, ' ') && ok;

@@ -31,7 +31,8 @@ static size_t check_part(struct view message, const struct message_part *part,
     assert(part->child == NULL || part->is_multipart || part->is_message);
     assert(!part->is_message || (part->child && part->child->next == NULL));
     for (const struct message_part *c = part->child; c; c = c->next) {
-        assert(c->parent == part && c->header >= at && c->end >= c->header);
+        assert(c->parent == part && c->header >= at && c->end >= c->header &&
+               c->end <= part->end);
         count += check_part(message, c, depth + 1);
         at = c->end;
     }

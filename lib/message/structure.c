@@ -86,20 +86,21 @@ static struct open *find_delimiter(const struct parser *p, struct view line,
 
 static struct message_size size_between(struct message_size from, struct message_size to)
 {
-    if (to.bytes < from.bytes)
-        return (struct message_size){0, 0};
-    return (struct message_size){to.bytes - from.bytes,
-                                 to.lines > from.lines ? to.lines - from.lines : 0};
+    return (struct message_size){to.bytes - from.bytes, to.lines - from.lines};
 }
 
-/* The parts from the current one up to, not including, STOP end at PLACE.
- * Until then body_size holds the place where the body began. */
+/* The parts from the current one up to, not including, STOP end at PLACE, or
+ * behind the header of an inner one that a delimiter cut off: then its last
+ * line end is the header's.  Until now body_size holds the place where the body
+ * began. */
 static void end_parts(struct parser *p, const struct message_part *stop,
                       struct place place)
 {
     for (; p->current != stop; p->current = p->current->parent) {
         struct message_part *part = p->current;
-        part->end = place.at > part->body ? place.at : part->body;
+        if (place.at < part->body)
+            place = (struct place){part->body, part->body_size};
+        part->end = place.at;
         part->body_size = size_between(part->body_size, place.before);
     }
 }
@@ -256,8 +257,7 @@ static bool classify(struct parser *p)
                    message_part_is(part, "message", "global");
     if (!multipart && !message)
         return false;
-    bool encoded = part->encoding == MIME_ENCODING_BASE64 ||
-                   part->encoding == MIME_ENCODING_QUOTED_PRINTABLE;
+    bool encoded = part->encoding == MIME_ENCODING_BASE64;
     if (depth_of(part) >= p->limits.depth || (message && encoded) ||
         (message && p->parts >= p->limits.parts)) {
         make_leaf(part, VIEW("application"), VIEW("octet-stream"));

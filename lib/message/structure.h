@@ -9,10 +9,12 @@
  * (Content-MD5).
  *
  * Rules for what is broken: a multipart without a usable boundary is
- * text/plain; a multipart in which no boundary is met has no children; a
- * message/rfc822 that is encoded, and any container below the deepest level or
- * past the number of parts, is a leaf application/octet-stream; an unended
- * multipart ends with its parent.
+ * text/plain; a multipart in which no boundary is met has no children; an
+ * unended multipart ends with its parent; a header that a delimiter cuts off
+ * keeps its last line end.  A message/rfc822 in base64, and any container below
+ * the deepest level or past the number of parts, is a leaf
+ * application/octet-stream; one that claims to be quoted-printable is parsed as
+ * it lies (RFC 2046 5.2.1 forbids both).
  */
 #ifndef MESSAGE_STRUCTURE_H
 #define MESSAGE_STRUCTURE_H

@@ -291,6 +291,9 @@ static void test_broken(void **state)
          "multipart/digest(message/rfc822(text/plain))"},
         {"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQQ==\n",
          "application/octet-stream"},
+        {"Content-Type: message/rfc822\nContent-Transfer-Encoding: "
+         "quoted-printable\n\nx\n",
+         "message/rfc822(text/plain)"},
         {"Content-Type: message/rfc822\n\n", "message/rfc822(text/plain)"},
         {"Content-Type: message/global\n\nA: b\n", "message/global(text/plain)"},
         {"Content-Type: message/delivery-status\n\nA: b\n", "message/delivery-status"},
@@ -312,6 +315,21 @@ static void test_empty_parts(void **state)
         assert_int_equal(part->end, part->body);
     }
     assert_null(part);
+}
+
+/* A header that a delimiter cuts off keeps its line end, all around it, too. */
+static void test_cut_header(void **state)
+{
+    (void)state;
+    struct view message = VIEW("Content-Type: multipart/digest; boundary=a\n\n"
+                               "--a\n\nSubject: x\n--a--\n");
+    struct message_part *part = parse(message)->child;
+    assert_view(message_part_body(message, part), "Subject: x\n");
+    assert_int_equal(part->body_size.bytes, 12);
+    assert_int_equal(part->body_size.lines, 1);
+    assert_view(message_part_header(message, part->child), "Subject: x\n");
+    assert_int_equal(part->child->body_size.bytes, 0);
+    assert_int_equal(part->child->end, part->end);
 }
 
 static void test_limits(void **state)
@@ -343,7 +361,7 @@ int main(void)
         cmocka_unit_test(test_fields),      cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_nested),      cmocka_unit_test(test_single),
         cmocka_unit_test(test_broken),      cmocka_unit_test(test_empty_parts),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_cut_header),  cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
