@@ -35,6 +35,7 @@ static const struct program programs[] = {
     {"tlsmgr", "tlsmgr", NULL, SOCK_SEQPACKET, SHARED},
     {"auth", "auth", NULL, SOCK_SEQPACKET, SHARED},
     {"dovecot-auth", "auth", NULL, SOCK_STREAM, SHARED},
+    {"lmtpd", "smtpd", NULL, SOCK_STREAM, PER_CORE},
     {"qmqpd", "qmqpd", NULL, SOCK_STREAM, PER_CORE},
     {"login", "login", NULL, SOCK_STREAM, PER_CORE},
     {"imap-login", "login", NULL, SOCK_STREAM, PER_CORE},
@@ -217,13 +218,24 @@ static struct unit *find_unit(struct setup *s, const char *command)
     return NULL;
 }
 
+/* smtpd_service_name, as LINE has it. */
+static struct view name_behind(const struct conf *c, const struct master_service *line)
+{
+    static const char option[] = "smtpd_service_name=";
+
+    for (size_t i = line->n_overrides; i > 0; i--)
+        if (strncmp(line->overrides[i - 1], option, sizeof option - 1) == 0)
+            return view_of(line->overrides[i - 1] + sizeof option - 1);
+    return conf_view(c, P_smtpd_service_name);
+}
+
 /* The server that clients of a `postscreen` line get to: smtpd_service_name's `pass`
  * line, else the line itself stands for it. */
 static const struct master_service *find_behind(const struct conf *c,
                                                 const struct master_cf *file,
                                                 const struct master_service *line)
 {
-    struct view name = conf_view(c, P_smtpd_service_name);
+    struct view name = name_behind(c, line);
 
     if (!view_eq(line->command, VIEW("postscreen")))
         return NULL;

@@ -54,6 +54,7 @@ bool refuse_bare_newline(struct session *s)
              (long long)conf_int(c, P_smtpd_forbid_bare_newline_reject_code),
              VIEW_FMT(conf_view(c, P_myhostname)));
     access_log_event(&s->facts, "reject", str_view(&text));
+    transaction_answer_all(s);
     reply_error(s, "%s", str_cstr(&text));
     str_done(&text);
     s->closing = true;

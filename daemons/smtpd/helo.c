@@ -121,11 +121,11 @@ static void add_auth(struct session *s, struct str *text)
 
 bool verb_ehlo(struct session *s, const struct command *c)
 {
-    if (!introduce(s, c, "EHLO"))
+    if (!introduce(s, c, s->server->direct ? "LHLO" : "EHLO"))
         return false;
     const struct conf *conf = s->server->conf;
     s->esmtp = true;
-    s->facts.protocol = VIEW("ESMTP");
+    s->facts.protocol = s->server->direct ? VIEW("LMTP") : VIEW("ESMTP");
     s->ehlo_hidden = hidden_keywords(s);
     unsigned shown = ~(s->ehlo_hidden | s->ehlo_absent);
     log_hidden(s);

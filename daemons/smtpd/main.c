@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/number.h"
+#include "lmtp.h"
 #include "net/dns.h"
 #include "screen.h"
 #include "setup.h"
@@ -38,6 +39,8 @@ static bool prepare(struct service *service, struct error *e)
         return false;
     service->state = d;
     d->service_name = service->name;
+    if (strcmp(service->process_name, "lmtpd") == 0)
+        lmtp_setup(d);
     if (strcmp(service->process_name, "postscreen") == 0 &&
         !prepare_screen(service, d, e))
         return false;

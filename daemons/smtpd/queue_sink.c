@@ -48,7 +48,7 @@ static unsigned cleanup_flags(const struct session *s)
         CLEANUP_EXTERNAL | CLEANUP_SMTP | cleanup_auto_utf8(s->server->conf, "smtpd");
     if (has_option(s, "no_header_body_checks"))
         flags &= ~(unsigned)CLEANUP_FILTER;
-    if (has_option(s, "no_address_mappings"))
+    if (has_option(s, "no_address_mappings") || s->server->direct)
         flags &= ~(unsigned)(CLEANUP_BCC | CLEANUP_MAP);
     return flags;
 }
@@ -85,12 +85,10 @@ static void log_client(const struct session *s)
     str_done(&line);
 }
 
-static bool queue_open(struct session *s, struct error *e)
+bool queue_begin_draft(struct session *s, struct draft *draft)
 {
     struct transaction *t = s->transaction;
-    t->draft = draft_open(s->server->queue, e);
-    if (!t->draft)
-        return false;
+    t->draft = draft;
     s->facts.queue_id = arena_dup(t->arena, queue_id_view(draft_id(t->draft)));
     bool local = session_is_local(s);
     t->envelope.rewrite_context = local ? VIEW("local") : VIEW("remote");
@@ -103,8 +101,14 @@ static bool queue_open(struct session *s, struct error *e)
     return true;
 }
 
-static bool queue_recipient(struct session *s, struct view address, struct view orcpt,
-                            unsigned notify)
+static bool queue_open(struct session *s, struct error *e)
+{
+    struct draft *draft = draft_open(s->server->queue, e);
+    return draft && queue_begin_draft(s, draft);
+}
+
+bool queue_recipient(struct session *s, struct view address, struct view orcpt,
+                     unsigned notify)
 {
     cleanup_recipient(s->transaction->cleanup, address, VIEW_NONE, orcpt, notify);
     return true;
@@ -137,7 +141,7 @@ static void apply_effects(struct transaction *t)
     }
 }
 
-static void queue_begin(struct session *s)
+void queue_begin(struct session *s)
 {
     struct transaction *t = s->transaction;
     for (const struct access_effect *e = t->effects; e; e = e->next) {
@@ -158,7 +162,7 @@ static void queue_begin(struct session *s)
     cleanup_content_begin(t->cleanup);
 }
 
-static void queue_line(struct session *s, struct view text, bool more)
+void queue_line(struct session *s, struct view text, bool more)
 {
     struct transaction *t = s->transaction;
     if (cleanup_is_doomed(t->cleanup))
@@ -170,7 +174,7 @@ static void queue_line(struct session *s, struct view text, bool more)
     t->in_piece = more;
 }
 
-static int queue_finish(struct session *s, struct error *e)
+int queue_finish(struct session *s, struct error *e)
 {
     struct transaction *t = s->transaction;
     apply_effects(t); /* those of the end-of-data stage */
@@ -191,7 +195,7 @@ static int queue_finish(struct session *s, struct error *e)
     }
 }
 
-static void queue_abort(struct session *s)
+void queue_abort(struct session *s)
 {
     struct transaction *t = s->transaction;
     if (t->cleanup)

@@ -78,7 +78,8 @@ static void send_reply(struct session *s, struct view text)
     if (!smtp_reply_write_full(&wire, str_view(&final)))
         log_warning("reply to %.*s cut: %.*s", VIEW_FMT(s->facts.client_display),
                     VIEW_FMT(view_sub(text, 0, 200)));
-    stream_write(s->stream, str_view(&wire));
+    for (unsigned i = 0; i == 0 || i < s->reply_times; i++)
+        stream_write(s->stream, str_view(&wire));
     session_debug(s, ">", str_view(&final));
     transcript_said(s, "Out: ", str_view(&final));
     str_done(&wire);

@@ -33,6 +33,7 @@ static const struct verb {
 } verbs[] = {
     {"HELO", verb_helo, COUNT_HELO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
     {"EHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
+    {"LHLO", verb_ehlo, COUNT_EHLO, LAST_IN_GROUP | JUNK | BEFORE_TLS},
     {"STARTTLS", verb_starttls, COUNT_STARTTLS,
      LAST_IN_GROUP | BEFORE_TLS | OBEYS_MILTERS},
     {"AUTH", verb_auth, COUNT_AUTH, LAST_IN_GROUP | OBEYS_MILTERS},
@@ -55,10 +56,19 @@ static const char *const count_names[COUNTS] = {
     "helo", "ehlo", "starttls", "auth",    "mail",     "rcpt", "data", "bdat",   "rset",
     "noop", "vrfy", "etrn",     "xclient", "xforward", "help", "quit", "unknown"};
 
-static const struct verb *verb_find(struct view name)
+/* RFC 2033 4.1: LMTP has LHLO, and neither HELO nor EHLO. */
+static bool is_of_protocol(const struct session *s, const struct verb *verb)
+{
+    bool is_lmtp = strcmp(verb->name, "LHLO") == 0;
+    if (s->server->direct)
+        return is_lmtp || (verb->run != verb_helo && verb->run != verb_ehlo);
+    return !is_lmtp;
+}
+
+static const struct verb *verb_find(const struct session *s, struct view name)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (view_eq_case(name, view_of(verbs[i].name)))
+        if (view_eq_case(name, view_of(verbs[i].name)) && is_of_protocol(s, &verbs[i]))
             return &verbs[i];
     }
     return NULL;
@@ -225,7 +235,7 @@ static void run_command(struct session *s, struct view line)
         reply_error(s, "500 5.5.2 Error: bad syntax");
         return;
     }
-    const struct verb *verb = verb_find(parsed.verb);
+    const struct verb *verb = verb_find(s, parsed.verb);
     if (verb)
         s->facts.where = verb->name;
     if (is_out_of_sync(s, verb))

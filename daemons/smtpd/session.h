@@ -20,6 +20,7 @@
 #include "tls/tls.h"
 
 struct auth_server;
+struct direct;
 struct hosts_access;
 struct screen;
 struct sink;
@@ -64,6 +65,7 @@ struct smtpd {
     struct maps *reject_filters;
     bool standalone;         /* sendmail -bs: no network, no policy */
     const struct sink *sink; /* where mail goes: the queue, or postdrop */
+    struct direct *direct;   /* LMTP: delivers at once; NULL: SMTP */
     struct screen *screen;   /* clients are tested first (postscreen); NULL */
 };
 
@@ -122,9 +124,10 @@ struct session {
     bool lost;                       /* the connection is gone */
     bool trusted_newlines;           /* smtpd_forbid_bare_newline_exclusions */
     bool may_use_verp;               /* smtpd_authorized_verp_clients */
-    unsigned errors;                 /* since the last accepted message */
-    unsigned junk;                   /* commands that lead nowhere */
-    const char *reason;              /* why the session ended early; NULL */
+    unsigned reply_times; /* LMTP: a reply at the end stands for so many recipients */
+    unsigned errors;      /* since the last accepted message */
+    unsigned junk;        /* commands that lead nowhere */
+    const char *reason;   /* why the session ended early; NULL */
     struct {
         unsigned good, all;
     } counts[COUNTS];

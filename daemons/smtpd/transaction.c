@@ -5,6 +5,7 @@
  */
 #include "transaction.h"
 
+#include "lmtp.h"
 #include "milter.h"
 
 #include "base/log.h"
@@ -25,6 +26,7 @@ struct transaction *transaction_new(struct session *s, struct view sender)
 void transaction_end(struct session *s)
 {
     struct transaction *t = s->transaction;
+    s->reply_times = 0;
     s->facts.has_sender = false;
     s->facts.sender = s->facts.recipient = s->facts.queue_id = VIEW_NONE;
     s->facts.sasl_sender = VIEW_NONE;
@@ -224,7 +226,10 @@ static bool commit(struct session *s, struct view ok_prefix)
     }
     s->errors = 0;
     s->junk = 0;
-    if (view_is_empty(id))
+    s->reply_times = 0;
+    if (t->lmtp)
+        lmtp_reply(s);
+    else if (view_is_empty(id))
         reply(s, "250 2.0.0 %.*s: queued", VIEW_FMT(ok_prefix));
     else
         reply(s, "250 2.0.0 %.*s%s queued as %.*s", VIEW_FMT(ok_prefix),
@@ -232,9 +237,15 @@ static bool commit(struct session *s, struct view ok_prefix)
     return true;
 }
 
+void transaction_answer_all(struct session *s)
+{
+    s->reply_times = s->server->direct ? s->transaction->recipients : 0;
+}
+
 bool transaction_finish(struct session *s, struct view ok_prefix)
 {
     s->transaction->in_content = false;
+    transaction_answer_all(s);
     bool good = end_is_acceptable(s) && commit(s, ok_prefix);
     transaction_end(s);
     transcript_flush(

@@ -25,8 +25,19 @@ struct sink {
     void (*abort)(struct session *s);
 };
 extern const struct sink queue_sink;
+extern const struct sink mailbox_sink; /* lmtp.c */
 extern const struct sink postdrop_sink;
 extern const struct sink proxy_sink;
+
+/* queue_sink.c: what mailbox_sink does likewise. */
+/* Takes DRAFT, which is new. */
+bool queue_begin_draft(struct session *s, struct draft *draft);
+bool queue_recipient(struct session *s, struct view address, struct view orcpt,
+                     unsigned notify);
+void queue_begin(struct session *s);
+void queue_line(struct session *s, struct view text, bool more);
+int queue_finish(struct session *s, struct error *e);
+void queue_abort(struct session *s);
 
 struct transaction {
     struct arena *arena;
@@ -44,6 +55,9 @@ struct transaction {
     struct draft *draft;     /* queue_sink */
     struct cleanup *cleanup; /* queue_sink */
     struct postdrop *postdrop;
+    struct lmtp *lmtp;          /* mailbox_sink */
+    struct draft *direct_draft; /* the same as draft, which cleanup uses up */
+    bool is_taken;              /* it came to a delivery */
     struct proxy *proxy;
     struct view mail_arguments, rcpt_arguments; /* as the client gave them */
     struct str milter_reply; /* a milter's own at the end of the message */
@@ -77,6 +91,9 @@ void transaction_line(struct session *s, struct view text, bool more);
 /* End of content: restrictions of that stage, commit, the reply.  Ends the transaction.
  */
 bool transaction_finish(struct session *s, struct view ok_prefix);
+/* LMTP: what is said from here on is said for each recipient (RFC 2033 4.2); to the end
+ * of the transaction. */
+void transaction_answer_all(struct session *s);
 /* data.c: smtpd_forbid_bare_newline = reject.  Ends transaction and session; false. */
 bool refuse_bare_newline(struct session *s);
 /* smtpd_delay_open_until_valid_rcpt = no: open the sink at MAIL.  False: a reply was

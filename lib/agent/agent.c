@@ -5,6 +5,7 @@
  * that run are finished; their answers then get lost, and the queue manager tries again.
  */
 #include "agent/agent_private.h"
+#include "agent/flush.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -88,6 +89,24 @@ static void leave(struct session *s)
     memory_free(s);
 }
 
+/* Whoever asked is not told of a success that could still be lost. */
+static void flush_results(struct delivery *d)
+{
+    struct error e = ERROR_INIT;
+
+    if (agent_flush(d->checkpoint_path, &e)) {
+        d->not_yet_durable = false;
+        return;
+    }
+    log_warning("%s: %s", d->id.text, error_cstr(&e));
+    for (size_t i = 0; i < d->n_recipients; i++) {
+        struct delivery_recipient *r = &d->recipients[i];
+        if (r->outcome == OUTCOME_SENT)
+            delivery_deferred(d, r, r->relay, &e);
+    }
+    d->not_yet_durable = false;
+}
+
 /* The fiber of one request. */
 static void run_job(void *arg)
 {
@@ -98,6 +117,8 @@ static void run_job(void *arg)
 
     d->agent_start = clock_wall();
     s->deliver(s->service, d);
+    if (d->must_be_durable && d->not_yet_durable)
+        flush_results(d);
     if (!agent_send_results(s->ipc, job->tag, d, s->timeout, &e))
         log_warning("%s: results lost: %s", d->id.text, error_cstr(&e));
     close(d->content_fd);

@@ -57,6 +57,7 @@ struct delivery {
                            */
     char checkpoint_path[256]; /* a path on the file system that the checkpoint must sync
                                 */
+    bool must_be_durable;      /* who asks cannot wait for a later checkpoint */
     /* The message may have been delivered before, and the answer was lost by a crash. */
     bool maybe_repeated;
     bool destination_dead; /* the whole next hop does not answer: qmgr remembers it */

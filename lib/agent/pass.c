@@ -2,15 +2,12 @@
 #include "agent/pass.h"
 
 #include "agent/agent_private.h"
+#include "agent/flush.h"
 #include "base/log.h"
 #include "ipc/endpoint.h"
 #include "net/dial.h"
-#include "run/thread.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define DIAL_TIME (10 * CLOCK_SECOND)
 
@@ -111,22 +108,6 @@ static void read_result(struct pass *p, const struct ipc_message *m)
     }
 }
 
-struct flush {
-    const char *path;
-    bool ok;
-};
-
-/* In a worker thread. */
-static void flush_file_system(void *arg)
-{
-    struct flush *f = arg;
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
-
-    f->ok = fd >= 0 && syncfs(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-}
-
 /* The other agent wants a checkpoint of PATH: ask for it too, or, when another one is
  * asked for already, flush now. */
 static bool take_checkpoint(struct pass *p, struct view path, struct error *e)
@@ -140,11 +121,7 @@ static bool take_checkpoint(struct pass *p, struct view path, struct error *e)
         snprintf(d->checkpoint_path, sizeof d->checkpoint_path, "%.*s", VIEW_FMT(path));
         return true;
     }
-    struct flush f = {.path = arena_cstr(d->arena, path)};
-    thread_run(flush_file_system, &f);
-    if (!f.ok)
-        error_set(e, "4.3.0", "cannot flush the file system of %s", f.path);
-    return f.ok;
+    return agent_flush(arena_cstr(d->arena, path), e);
 }
 
 /* Ask and wait for the answer. */

@@ -102,6 +102,7 @@ struct delivery *agent_parse_request(struct arena *a, struct ipc_message *m,
     d->arrival = ipc_get_i64(m, IPC_ATTR_ARRIVAL, 0);
     d->active = ipc_get_i64(m, IPC_ATTR_ACTIVE, 0);
     d->maybe_repeated = ipc_get_u64(m, IPC_ATTR_REPEAT, 0) != 0;
+    d->must_be_durable = ipc_get_u64(m, IPC_ATTR_DURABLE, 0) != 0;
     read_envelope(m, &d->envelope);
     if (!read_recipients(m, d, e))
         return NULL;

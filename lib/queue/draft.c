@@ -32,7 +32,8 @@ struct draft {
     struct queue_id replaced;
     char replaces[48];     /* both, for the envelope */
     struct error failure;  /* sticks until commit */
-    draft_taken_fn *taken; /* a rehearsal: instead of the queue; NULL */
+    draft_taken_fn *taken; /* instead of the queue; NULL */
+    bool is_rehearsal;
     void *taken_arg;
 };
 
@@ -57,7 +58,19 @@ struct draft *draft_rehearse(struct queue_link *l, draft_taken_fn *taken, void *
     d->fd = -1;
     d->taken = taken;
     d->taken_arg = arg;
+    d->is_rehearsal = true;
     str_init(&d->buffer, BUFFER_MAX + ENVELOPE_MAX_BYTES + QUEUE_FOOTER_SIZE);
+    return d;
+}
+
+struct draft *draft_open_direct(struct queue_link *l, draft_taken_fn *taken, void *arg,
+                                struct error *e)
+{
+    struct draft *d = draft_open(l, e);
+    if (d) {
+        d->taken = taken;
+        d->taken_arg = arg;
+    }
     return d;
 }
 
@@ -168,7 +181,7 @@ static void copy_work(void *arg)
 static bool spill(struct draft *d)
 {
     struct link_request r;
-    if (d->taken) {
+    if (d->is_rehearsal) {
         error_set(&d->failure, "4.3.1", "message too large to rehearse");
         return false;
     }
@@ -343,6 +356,12 @@ enum result draft_commit(struct draft *d, struct envelope *env,
     struct link_request r;
     if (env->arrival == 0)
         env->arrival = clock_wall();
+    if (d->taken && error_is_set(&d->failure) && !d->is_rehearsal) {
+        if (e)
+            *e = d->failure;
+        draft_free(d);
+        return TEMPFAIL;
+    }
     if (d->taken) {
         d->taken(d->taken_arg, env);
         draft_free(d);

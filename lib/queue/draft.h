@@ -36,6 +36,11 @@ struct draft *draft_open(struct queue_link *l, struct error *e);
  * the queue TAKEN gets the envelope at commit.  To see what would become of a message. */
 typedef void draft_taken_fn(void *arg, const struct envelope *env);
 struct draft *draft_rehearse(struct queue_link *l, draft_taken_fn *taken, void *arg);
+/* A draft with an ID of its own whose end is not the queue: at commit TAKEN delivers it,
+ * with content from draft_fd() and draft_size(), and may suspend. NULL with *E. May
+ * suspend. */
+struct draft *draft_open_direct(struct queue_link *l, draft_taken_fn *taken, void *arg,
+                                struct error *e);
 const struct queue_id *draft_id(const struct draft *d);
 /* Append content (LF line ends).  Errors stick and show at commit. May suspend
  * (spilling). */
