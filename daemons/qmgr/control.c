@@ -126,18 +126,6 @@ static bool change_message(struct qmgr *q, struct message *m, enum queue_request
     return true;
 }
 
-static bool has_site(const struct envelope *env, struct view site)
-{
-    for (size_t i = 0; i < env->n_recipients; i++) {
-        struct view local, domain;
-        if (env->recipients[i].status == RECIPIENT_PENDING &&
-            view_rcut(env->recipients[i].address, '@', &local, &domain) &&
-            view_eq_case(domain, site))
-            return true;
-    }
-    return false;
-}
-
 /* Drop from the snapshot what is not for the site. */
 static void site_work(void *arg)
 {
@@ -156,7 +144,7 @@ static void site_work(void *arg)
         if (fd >= 0 && size > 0 &&
             queue_file_read(a, fd, x->has_file ? 0 : x->offset, (uint64_t)size, &image,
                             NULL) == OK &&
-            has_site(&image.envelope, s->site))
+            envelope_has_site(&image.envelope, s->site))
             s->items[kept++] = *x;
         if (x->has_file && fd >= 0)
             close(fd);

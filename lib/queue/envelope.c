@@ -400,6 +400,18 @@ bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer
     return true;
 }
 
+bool envelope_has_site(const struct envelope *env, struct view site)
+{
+    for (size_t i = 0; i < env->n_recipients; i++) {
+        struct view local, domain;
+        if (env->recipients[i].status == RECIPIENT_PENDING &&
+            view_rcut(env->recipients[i].address, '@', &local, &domain) &&
+            view_eq_case(domain, site))
+            return true;
+    }
+    return false;
+}
+
 uint32_t envelope_checksum(const struct envelope *env, struct view bytes,
                            uint64_t content_size)
 {

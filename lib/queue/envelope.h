@@ -118,6 +118,8 @@ bool envelope_parse(struct arena *a, struct view bytes, struct envelope *out,
 /* The recipient whose place the message takes; false when there is none. */
 bool envelope_replaces(const struct envelope *env, struct queue_id *origin,
                        uint32_t *index);
+/* Does a recipient of SITE, a domain, still wait? */
+bool envelope_has_site(const struct envelope *env, struct view site);
 void queue_footer_write(const struct queue_footer *f, char out[QUEUE_FOOTER_SIZE]);
 bool queue_footer_parse(const char bytes[QUEUE_FOOTER_SIZE], struct queue_footer *out,
                         struct error *e) MUST_CHECK;

@@ -241,18 +241,6 @@ struct choice {
     struct queue_id id;
 };
 
-static bool has_site(const struct envelope *env, struct view site)
-{
-    for (size_t i = 0; i < env->n_recipients; i++) {
-        struct view local, domain;
-        if (env->recipients[i].status == RECIPIENT_PENDING &&
-            view_rcut(env->recipients[i].address, '@', &local, &domain) &&
-            view_eq_case(domain, site))
-            return true;
-    }
-    return false;
-}
-
 static bool file_has_site(const struct queue_dir *d, enum queue_name q, struct view id,
                           struct view site)
 {
@@ -262,7 +250,7 @@ static bool file_has_site(const struct queue_dir *d, enum queue_name q, struct v
     int fd = queue_dir_open_file(d, q, id, O_RDONLY);
     bool has = fd >= 0 && fstat(fd, &st) == 0 &&
                queue_file_read(a, fd, 0, (uint64_t)st.st_size, &m, NULL) == OK &&
-               has_site(&m.envelope, site);
+               envelope_has_site(&m.envelope, site);
     if (fd >= 0)
         close(fd);
     arena_free(a);
