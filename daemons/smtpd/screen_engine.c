@@ -172,6 +172,8 @@ static void do_starttls(struct talk *t, struct view args)
     forget_sender(t);
     if (verb_starttls(t->s, &(struct command){.args = args}))
         t->greeted = false;
+    if (t->s->certificate_refusal)
+        t->s->closing = true; /* postscreen_tls_req_ccert: told in the log */
     else if (t->s->lost)
         screen_hangup(t->k, "after");
 }

@@ -381,7 +381,7 @@ bool tls_connect(struct tls_client *t, struct stream *s, const struct tls_connec
     offer_session(t, layer, how, a);
     tls_verify_leniently(ssl);
     SSL_set_connect_state(ssl);
-    tls_trace(ssl, how->loglevel);
+    tls_trace(layer, how->loglevel, (uint64_t)conf_int(t->conf, t->role->trace_size));
     if (!tls_handshake(s, "SSL_connect", "to", how->peer)) {
         tls_forget_session(s);
         return false;

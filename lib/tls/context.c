@@ -220,6 +220,9 @@ SSL_CTX *tls_context_new(const struct conf *c, const struct tls_role *role,
         error_set(e, "4.3.5", "cannot allocate a TLS context: disabling TLS support");
         return NULL;
     }
+    /* Protocols, grades and exclusions say what is good enough; encryption to anybody is
+     * better with a weak key than none, as Postfix has it. */
+    SSL_CTX_set_security_level(ctx, 0);
     SSL_CTX_set_min_proto_version(ctx, 0);
     SSL_CTX_set_max_proto_version(ctx, 0);
     SSL_CTX_set_verify_depth(ctx, (int)conf_int(c, role->verify_depth) + 1);

@@ -182,19 +182,26 @@ static void tell_step(const SSL *ssl, int where, int value)
     }
 }
 
-/* Loglevel 3: the bytes of the handshake, which end with it; 4: all of the session. */
+/* Loglevel 3: the bytes of the handshake, which end with it; 4: all of the session, up to
+ * ..._tls_trace_size_limit. */
 static long tell_bytes(BIO *bio, int operation, const char *p, size_t n, int argi,
                        long argl, int value, size_t *done)
 {
     static const size_t line = 16;
+    struct tls_layer *t = (struct tls_layer *)(void *)BIO_get_callback_arg(bio);
     (void)argi;
     (void)argl;
     bool is_read = operation == (BIO_CB_READ | BIO_CB_RETURN);
-    if (!is_read && operation != (BIO_CB_WRITE | BIO_CB_RETURN))
+    if ((!is_read && operation != (BIO_CB_WRITE | BIO_CB_RETURN)) || t->trace_bytes == 0)
         return value;
     size_t moved = value > 0 && done ? *done : 0;
     log_info("%s %p (%zu bytes => %zd)", is_read ? "read from" : "write to", (void *)bio,
              n, value > 0 ? (ssize_t)moved : (ssize_t)-1);
+    if (moved >= t->trace_bytes) {
+        moved = (size_t)t->trace_bytes;
+        log_info("trace size limit reached");
+    }
+    t->trace_bytes -= moved;
     for (size_t at = 0; at < moved; at += line) {
         struct str text = STR_INIT(128);
         for (size_t i = at; i < at + line && i < moved; i++)
@@ -205,12 +212,15 @@ static long tell_bytes(BIO *bio, int operation, const char *p, size_t n, int arg
     return value;
 }
 
-void tls_trace(SSL *ssl, int loglevel)
+void tls_trace(struct tls_layer *t, int loglevel, uint64_t most)
 {
     if (loglevel >= 2)
-        SSL_set_info_callback(ssl, tell_step);
-    if (loglevel >= 3)
-        BIO_set_callback_ex(SSL_get_rbio(ssl), tell_bytes);
+        SSL_set_info_callback(t->ssl, tell_step);
+    if (loglevel < 3)
+        return;
+    t->trace_bytes = most;
+    BIO_set_callback_ex(SSL_get_rbio(t->ssl), tell_bytes);
+    BIO_set_callback_arg(SSL_get_rbio(t->ssl), (char *)t);
 }
 
 void tls_bye(struct stream *s)

@@ -40,7 +40,8 @@ void tls_log_errors(void);
 struct tls_layer {
     struct stream_layer layer;
     SSL *ssl;
-    long verify_error; /* the first, X509_V_... */
+    long verify_error;    /* the first, X509_V_... */
+    uint64_t trace_bytes; /* that may still be shown */
     /* Server: */
     struct tls_server *server;
     struct view peer;
@@ -56,8 +57,8 @@ struct tls_layer *tls_layer_of(const struct stream *s);
 /* The handshake; false with the log told: "SSL_accept error from PEER: ...". */
 bool tls_handshake(struct stream *s, const char *name, const char *direction,
                    struct view peer) MUST_CHECK;
-/* Loglevel 2 and up: tell each step. */
-void tls_trace(SSL *ssl, int loglevel);
+/* Loglevel 2 and up: tell each step; 3 and up: MOST bytes. */
+void tls_trace(struct tls_layer *t, int loglevel, uint64_t most);
 
 /* --- verify.c --- */
 /* Ask for the peer's certificate and go on whatever it is. */

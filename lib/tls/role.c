@@ -33,6 +33,7 @@ const struct tls_role tls_role_server = {
     SERVER(session_timeout, tls_session_cache_timeout),
     SERVER(loglevel, tls_loglevel),
     SERVER(loglevel_maps, tls_loglevel_maps),
+    SERVER(trace_size, tls_trace_size_limit),
 };
 
 const struct tls_role tls_role_smtp = {
@@ -58,6 +59,7 @@ const struct tls_role tls_role_smtp = {
     SMTP(session_timeout, tls_session_cache_timeout),
     SMTP(loglevel, tls_loglevel),
     SMTP(loglevel_maps, tls_loglevel_maps),
+    SMTP(trace_size, tls_trace_size_limit),
 };
 
 const struct tls_role tls_role_lmtp = {
@@ -83,6 +85,7 @@ const struct tls_role tls_role_lmtp = {
     LMTP(session_timeout, tls_session_cache_timeout),
     LMTP(loglevel, tls_loglevel),
     LMTP(loglevel_maps, tls_loglevel_maps),
+    LMTP(trace_size, tls_trace_size_limit),
 };
 
 const struct tls_client_role tls_client_role_smtp = {

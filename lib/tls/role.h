@@ -17,7 +17,7 @@ struct tls_role {
     enum parameter ciphers, mandatory_ciphers, exclude, mandatory_exclude;
     enum parameter fingerprint_digest;
     enum parameter session_cache, session_timeout;
-    enum parameter loglevel, loglevel_maps;
+    enum parameter loglevel, loglevel_maps, trace_size;
 };
 
 /* What only clients have. */

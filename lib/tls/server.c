@@ -39,6 +39,7 @@ static SSL_CTX *context_of(const struct tls_server *t, struct view value,
     struct str pem = STR_INIT(TLS_FILE_MAX);
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_dh_auto(ctx, 1);
+    SSL_CTX_set_security_level(ctx, 0);
     bool good;
     if (view_starts(value, VIEW("LS0tLS"))) /* "-----" */
         good = base64_decode(value, &pem) &&
@@ -304,7 +305,8 @@ bool tls_accept(struct tls_server *t, struct stream *s, const struct tls_accept 
     if (how->ask_certificate)
         tls_verify_leniently(ssl);
     SSL_set_accept_state(ssl);
-    tls_trace(ssl, how->loglevel);
+    tls_trace(layer, how->loglevel,
+              (uint64_t)conf_int(t->conf, tls_role_server.trace_size));
     if (!tls_handshake(s, "SSL_accept", "from", how->peer))
         return false;
     if (how->loglevel < 4)

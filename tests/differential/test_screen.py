@@ -52,25 +52,28 @@ class RealPostfix(postfix.Postfix):
         return self
 
 
+def fresh_port(taken):
+    port = free_port()
+    while port in taken:
+        port = free_port()
+    taken.add(port)
+    return port
+
+
 class Side:
     """One of the two, with a port for each service."""
 
     def __init__(self, kind, place, chain, taken):
-        self.instance = kind(place, smtpd_tls_chain_files=chain, **BASE,
+        self.instance = kind(place, port=fresh_port(taken), smtpd_tls_chain_files=chain, **BASE,
                              resolver_nameservers=f"{RESOLVER}@53")
         if kind is not Instance:
             del self.instance.parameters["resolver_nameservers"]
         self.ports = {}
         self.instance.extra_services = BEHIND
         for name, settings in SERVICES.items():
-            port = self.instance.port
-            while port in taken or port == self.instance.port:
-                port = free_port()
-            taken.add(port)
-            self.ports[name] = port
+            self.ports[name] = port = fresh_port(taken)
             self.instance.extra_services += f"127.0.0.1:{port} inet n - n - 1 postscreen\n" + "".join(
                 f"    -o {{ {key} = {value} }}\n" for key, value in settings.items())
-        taken.add(self.instance.port)
 
     def start(self):
         """Run all scenarios."""
