@@ -56,6 +56,7 @@ static void test_refusals(void **state)
     expect_refused(imap_take_astring, "{3}\r\nab");
     expect_refused(imap_take_astring, "{3} x\r\nabc");
     expect_refused(imap_take_astring, "{}\r\n");
+    expect_refused(imap_take_astring, "{5}{3}\r\nabc");
     expect_refused(imap_take_astring, "{-1}\r\n");
     expect_refused(imap_take_astring, "{99999999999999999999}\r\n");
     expect_refused(imap_take_astring, "~{1}\r\na");

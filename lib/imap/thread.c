@@ -7,7 +7,6 @@
 #include "thread.h"
 
 #include "base/hash.h"
-#include "base/memory.h"
 #include "format/message_id.h"
 #include "imap_private.h"
 

@@ -96,6 +96,9 @@ static void test_subjects(void **state)
                {"<d>", "<y>", NULL, "A", true, 0});
     REFERENCES("((1)(2)(3))", {"<a>", "<x>", NULL, "A", true, 0},
                {"<b>", "<x>", NULL, "A", true, 0}, {"<c>", NULL, NULL, "A", false, 0});
+    /* A dummy that holds one message is gone before. */
+    REFERENCES("(1 2)", {"<a>", NULL, NULL, "A", false, 0},
+               {"<b>", "<gone>", NULL, "A", true, 0});
     REFERENCES("(1)(2)", {"<a>", NULL, NULL, "", false, 0},
                {"<b>", NULL, NULL, "", true, 0});
 }

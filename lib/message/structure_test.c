@@ -284,6 +284,10 @@ static void test_broken(void **state)
         {"Content-Type: multipart/mixed; boundary=a\n\n--a\n"
          "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--a\n\ny\n",
          "multipart/mixed(multipart/mixed(text/plain) text/plain)"},
+        /* A line is the delimiter of the longest boundary that it starts with. */
+        {"Content-Type: multipart/mixed; boundary=b-1\n\n--b-1\n"
+         "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b-1\n\ny\n",
+         "multipart/mixed(multipart/mixed(text/plain) text/plain)"},
         /* After the closing delimiter nothing is a part. */
         {"Content-Type: multipart/mixed; boundary=a\n\n--a--\n--a\n\nx\n",
          "multipart/mixed"},
