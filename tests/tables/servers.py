@@ -196,6 +196,9 @@ include {schema}/cosine.schema
 include {schema}/inetorgperson.schema
 modulepath {self.root}/usr/lib/ldap
 moduleload back_mdb
+sasl-secprops none
+sasl-host localhost
+authz-regexp uid=([^,]*),.*cn=auth uid=$1,ou=people,{self.suffix}
 pidfile {self.directory}/pid
 argsfile {self.directory}/args
 database mdb
@@ -220,6 +223,7 @@ sizelimit 100
         for uid, mail in (("chris", "chris@gw1.maison.mrs"), ("sylvie", "sylvie@gw1.maison.mrs")):
             entries.append(f"dn: uid={uid},ou=people,{self.suffix}\nobjectClass: inetOrgPerson\n"
                            f"uid: {uid}\ncn: {uid}\nsn: {uid}\nmail: {mail}\n"
+                           f"userPassword: word of {uid}\n"
                            f"description: {uid}@alias.maison.mrs")
         entries.append(f"dn: cn=all,{self.suffix}\nobjectClass: groupOfNames\ncn: all\n"
                        f"description: all@alias.maison.mrs\n"

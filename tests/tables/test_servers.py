@@ -5,6 +5,8 @@ running mail system. Covers S147, S149, S150, S156 for these types; of S307 the
 users and groups in a directory.
 """
 
+import pathlib
+
 import pytest
 
 from harness import postfix
@@ -134,6 +136,15 @@ def test_sql_failures_are_errors(sql, tables):
     assert "postmap: fatal: " in missing and "No such file or directory" in missing
 
 
+def test_sql_intervals(sql, tables):
+    """idle_interval and retry_interval are read, as times."""
+    kept, short = sql("kept.cf"), sql("short.cf", idle_interval="0s", retry_interval="1s")
+    for table in (kept, short):
+        assert tables.get(table, "chris@maison.mrs") == "chris@gw1.maison.mrs"
+    for name in ("idle_interval", "retry_interval"):
+        assert f"bad {name}" in tables.get(sql("bad.cf", **{name: "soon"}), "chris@maison.mrs")
+
+
 def test_sql_new_content_is_live(sql, tables):
     table = sql("live.cf")
     sql.server.do("insert into alias values ('new', 'maison.mrs', 'one', null);", "mail")
@@ -220,6 +231,22 @@ def test_ldap_bind(ldap, tables):
     assert "Invalid credentials" in tables.get(bad, "chris@alias.maison.mrs")
     dead = ldap("dead.cf", server_host="127.0.0.1:1", timeout=2)
     assert "Can't contact LDAP server" in tables.get(dead, "chris@alias.maison.mrs")
+
+
+@pytest.mark.skipif(not pathlib.Path("/usr/include/sasl/sasl.h").exists(), reason="built without Cyrus SASL")
+def test_ldap_sasl(ldap, tables):
+    """bind = sasl: the login name and word are bind_dn and bind_pw; mechanisms of Cyrus SASL."""
+    who = {"bind": "sasl", "bind_dn": "chris", "server_host": f"ldap://localhost:{ldap.server.port}"}
+    good = ldap("good.cf", **who, sasl_mechs="SCRAM-SHA-256", bind_pw="word of chris")
+    assert tables.get(good, "sylvie@alias.maison.mrs") == "sylvie@gw1.maison.mrs"
+    bad = ldap("bad.cf", **who, sasl_mechs="SCRAM-SHA-256", bind_pw="guess")
+    assert "SASL bind: Invalid credentials" in tables.get(bad, "chris@alias.maison.mrs")
+    other = ldap("other.cf", **who, sasl_mechs="CRAM-MD5", bind_pw="word of chris")
+    assert tables.get(other, "chris@alias.maison.mrs") == "chris@gw1.maison.mrs"
+    weak = ldap("weak.cf", **who, sasl_mechs="CRAM-MD5", bind_pw="word of chris", sasl_minssf="56")
+    assert "SASL bind: " in tables.get(weak, "chris@alias.maison.mrs")
+    none = ldap("none.cf", **who, sasl_mechs="NO-SUCH", bind_pw="x")
+    assert "SASL bind: Unknown authentication method" in tables.get(none, "chris@alias.maison.mrs")
 
 
 def test_ldap_groups(ldap, tables):

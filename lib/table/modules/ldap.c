@@ -4,10 +4,10 @@
  * Settings: server_host, server_port, timeout, search_base, query_filter, result_format
  * (result_filter), result_attribute, special_result_attribute,
  * terminal_result_attribute, leaf_result_attribute, scope, bind, bind_dn, bind_pw,
- * sasl_mechs (EXTERNAL), recursion_limit, expansion_limit, size_limit, dereference,
- * chase_referrals, version, debuglevel, start_tls, tls_ca_cert_dir, tls_ca_cert_file,
- * tls_cert, tls_key, tls_require_cert, tls_cipher_suite; domain is looked at before.
- * Source: ldap_table(5).
+ * sasl_mechs, sasl_realm, sasl_authz_id, sasl_minssf, recursion_limit, expansion_limit,
+ * size_limit, dereference, chase_referrals, version, debuglevel, start_tls,
+ * tls_ca_cert_dir, tls_ca_cert_file, tls_cert, tls_key, tls_require_cert,
+ * tls_cipher_suite; domain is looked at before. Source: ldap_table(5).
  */
 #include "table/modules/ldap_table.h"
 
@@ -65,6 +65,8 @@ static bool take_bind(struct session *s, struct error *e)
     s->bind_dn = client_text(from, "bind_dn", "");
     s->bind_pw = client_text(from, "bind_pw", "");
     s->sasl_mechs = client_text(from, "sasl_mechs", "");
+    s->sasl_realm = client_text(from, "sasl_realm", "");
+    s->sasl_authz_id = client_text(from, "sasl_authz_id", "");
     s->bind = BIND_SIMPLE;
     if (view_eq_case(how, VIEW("no")) || view_eq_case(how, VIEW("none")))
         s->bind = BIND_NONE;
@@ -72,8 +74,6 @@ static bool take_bind(struct session *s, struct error *e)
         s->bind = BIND_SASL;
     else if (!view_eq_case(how, VIEW("yes")) && !view_eq_case(how, VIEW("simple")))
         error_set(e, "4.3.5", "unknown bind: %.*s", VIEW_FMT(how));
-    if (s->bind == BIND_SASL && !view_eq_case(view_of(s->sasl_mechs), VIEW("EXTERNAL")))
-        error_set(e, "4.3.5", "bind = sasl: the one mechanism here is EXTERNAL");
     return !error_is_set(e);
 }
 
@@ -122,6 +122,7 @@ static bool take_limits(struct session *s, struct error *e)
                          &s->size_limit, e) &&
            client_number(from, "dereference", 0, 3, 0, &s->dereference, e) &&
            client_number(from, "version", 2, 3, 3, &s->version, e) &&
+           client_number(from, "sasl_minssf", 0, 256, 0, &s->sasl_minssf, e) &&
            client_number(from, "debuglevel", 0, INT32_MAX, 0, &s->debug_level, e);
 }
 

@@ -68,22 +68,13 @@ static bool bind_simple(struct session *s, struct error *e)
     return code == LDAP_SUCCESS || failed(code, "bind", e);
 }
 
-/* Who we are is what the connection says (ldapi: or a certificate). */
-static bool bind_external(struct session *s, struct error *e)
-{
-    struct berval none = {.bv_val = NULL};
-    int code = ldap_sasl_bind_s(s->ld, NULL, "EXTERNAL", &none, NULL, NULL, NULL);
-
-    return code == LDAP_SUCCESS || failed(code, "SASL bind", e);
-}
-
 static bool bind_to(struct session *s, struct error *e)
 {
     switch (s->bind) {
     case BIND_SIMPLE:
         return bind_simple(s, e);
     case BIND_SASL:
-        return bind_external(s, e);
+        return directory_bind_sasl(s, e);
     case BIND_NONE:
         break;
     }

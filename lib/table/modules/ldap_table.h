@@ -25,13 +25,14 @@ struct attributes {
 struct session {
     const struct client_source *source;
     char *uris;
-    const char *bind_dn, *bind_pw, *sasl_mechs;
+    const char *bind_dn, *bind_pw;
+    const char *sasl_mechs, *sasl_realm, *sasl_authz_id;
     const char *ca_file, *ca_dir, *cert, *key, *ciphers;
     struct view base, filter, result_format;
     enum { BIND_NONE, BIND_SIMPLE, BIND_SASL } bind;
     int scope;
     int64_t timeout, recursion_limit, expansion_limit, size_limit, dereference, version;
-    int64_t debug_level;
+    int64_t debug_level, sasl_minssf;
     bool chases_referrals, starts_tls, requires_cert;
     struct attributes attributes;
     LDAP *ld; /* NULL: not connected */
@@ -39,6 +40,8 @@ struct session {
 
 /* Connect and bind when that is not done. */
 bool directory_connect(struct session *s, struct error *e) MUST_CHECK;
+/* bind = sasl.  False with *E. */
+bool directory_bind_sasl(struct session *s, struct error *e) MUST_CHECK;
 void directory_hang_up(struct session *s);
 /* One search; the result in *RESULT, to be freed also on failure. An LDAP result code. */
 int directory_ask(struct session *s, const char *base, int scope, const char *filter,

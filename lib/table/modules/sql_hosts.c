@@ -6,12 +6,7 @@
 
 #include <sys/random.h>
 
-enum {
-    QUERY_MAX = 256 * 1024,
-    IDLE_SECONDS = 60,
-    FAILED_SECONDS = 60,
-    AGAIN_SECONDS = 1
-};
+enum { QUERY_MAX = 256 * 1024, DEFAULT_SECONDS = 60, AGAIN_SECONDS = 1 };
 
 /* --- settings --- */
 
@@ -43,6 +38,10 @@ bool sql_open(struct sql *s, const struct client_source *source,
     s->result_format = view_of(client_text(source, "result_format", "%s"));
     take_hosts(s);
     return client_query(source, &s->query, e) &&
+           client_time(source, "idle_interval", DEFAULT_SECONDS * CLOCK_SECOND,
+                       &s->idle_max, e) &&
+           client_time(source, "retry_interval", DEFAULT_SECONDS * CLOCK_SECOND,
+                       &s->retry_pause, e) &&
            client_number(source, "expansion_limit", 0, INT32_MAX, 0, &s->expansion_limit,
                          e) &&
            expand_check(s->result_format, "result_format", e);
@@ -67,10 +66,11 @@ void sql_close(struct sql *s)
 
 /* May H be asked NOW?  WELL: it has not failed lately; else when it failed a little
  * earlier. */
-static bool is_eligible(const struct sql_host *h, bool is_unix, bool well, int64_t now)
+static bool is_eligible(const struct sql *s, const struct sql_host *h, bool is_unix,
+                        bool well, int64_t now)
 {
     int64_t since = now - h->failed;
-    bool is_well = h->failed == 0 || since > FAILED_SECONDS * CLOCK_SECOND;
+    bool is_well = h->failed == 0 || since > s->retry_pause;
 
     return h->is_unix == is_unix && is_well == well &&
            (well || since > AGAIN_SECONDS * CLOCK_SECOND);
@@ -83,12 +83,12 @@ static struct sql_host *choose_among(struct sql *s, bool is_unix, bool well)
     size_t n = 0, wanted;
 
     for (size_t i = 0; i < s->n_hosts; i++)
-        n += is_eligible(&s->hosts[i], is_unix, well, now);
+        n += is_eligible(s, &s->hosts[i], is_unix, well, now);
     if (n == 0 || getrandom(&wanted, sizeof wanted, 0) != sizeof wanted)
         return NULL;
     wanted %= n;
     for (size_t i = 0; i < s->n_hosts; i++)
-        if (is_eligible(&s->hosts[i], is_unix, well, now) && wanted-- == 0)
+        if (is_eligible(s, &s->hosts[i], is_unix, well, now) && wanted-- == 0)
             return &s->hosts[i];
     return NULL;
 }
@@ -106,7 +106,7 @@ static struct sql_host *choose(struct sql *s)
 
 static bool connect_host(struct sql *s, struct sql_host *h, struct error *e)
 {
-    if (h->connection && clock_mono() - h->used > IDLE_SECONDS * CLOCK_SECOND)
+    if (h->connection && clock_mono() - h->used > s->idle_max)
         hang_up(s, h);
     if (h->connection == NULL)
         h->connection = s->driver->connect(s, h, e);

@@ -1,9 +1,10 @@
 /* sql_hosts - the servers of one SQL table, tried in turn
  *
  * UNIX sockets first, then TCP, each in random order; one connection a server, closed
- * after a minute without use; a server that failed is left alone for a minute while
- * others answer.  A connection that was idle and turns out to be dead is opened anew
- * before its server counts as failed.  Source: mysql_table(5), pgsql_table(5), "hosts".
+ * after idle_interval (a minute) without use; a server that failed is left alone for
+ * retry_interval (a minute) while others answer.  A connection that was idle and turns
+ * out to be dead is opened anew before its server counts as failed.  Source:
+ * mysql_table(5), pgsql_table(5), "hosts".
  */
 #ifndef TABLE_MODULES_SQL_HOSTS_H
 #define TABLE_MODULES_SQL_HOSTS_H
@@ -27,6 +28,7 @@ struct sql {
     struct str query;
     struct view result_format;
     int64_t expansion_limit;
+    int64_t idle_max, retry_pause; /* microseconds */
     struct sql_host *hosts;
     size_t n_hosts;
 };
