@@ -238,10 +238,10 @@ def idle(subject, sessions):
 
 # --- the run ---
 
-def servers(directory, messages):
+def servers(directory, messages, made):
+    """Both servers, started; each joins MADE at once, so that it is stopped whatever happens."""
     source = directory / "source"
     fill(source, messages)
-    made = []
     for title, kind in (("Dovecot", Dovecot), ("Diligence", MailServer)):
         place = directory / title
         place.mkdir()
@@ -250,8 +250,8 @@ def servers(directory, messages):
         maildir = server.maildir(USER)
         maildir.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, maildir)
-        made.append(Subject(title, server.start(), maildir))
-    return made
+        made.append(Subject(title, server, maildir))
+        server.start()
 
 
 def run_operation(subjects, name, rounds, messages):
@@ -284,8 +284,9 @@ def main():
     bench.mkdir(parents=True, exist_ok=True)
     results = {}
     with disk(bench / "imap") as directory:
-        subjects = servers(directory, options.messages)
+        subjects = []
         try:
+            servers(directory, options.messages, subjects)
             print(f"{options.messages} messages{'Dovecot':>19} {'Diligence':>10}")
             for name in OPERATIONS:
                 if not options.only or options.only in name:

@@ -40,6 +40,10 @@ int upgrade_configuration(struct control *c);
 int tls(struct control *c);
 /* Logins of auth_password_maps. */
 int user(struct control *c);
+/* Mailboxes of users: folders, import and export, backup. */
+int mailbox(struct control *c);
+/* "rebuild USER": a new index from the files. */
+int store_care(struct control *c);
 int non_bdb(struct control *c);
 int check(struct control *c);
 /* Where mail for each argument would go. */

@@ -51,6 +51,8 @@ static const struct verb {
      .max_arguments = INT_MAX},
     {.name = "tls", .run = tls, .max_arguments = INT_MAX},
     {.name = "user", .run = user, .min_arguments = 1, .max_arguments = INT_MAX},
+    {.name = "mailbox", .run = mailbox, .max_arguments = INT_MAX},
+    {.name = "store", .run = store_care, .max_arguments = INT_MAX},
     {.name = "non-bdb", .run = non_bdb, .max_arguments = INT_MAX},
     {.name = "lookup", .run = lookup, .min_arguments = 1, .max_arguments = INT_MAX},
     {.name = "try", .run = try_server, .max_arguments = INT_MAX},
