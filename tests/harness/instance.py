@@ -85,6 +85,7 @@ class Instance:
         self.queue = self.directory / "queue"
         self.spool = self.directory / "mail"
         self.log_file = self.directory / "maillog"
+        self.stage = STAGE
         self.address = address
         self.port = port or free_port(address)
         self.user = getpass.getuser() if os.getuid() else "root"
@@ -187,7 +188,7 @@ class Instance:
         else:
             arguments = ["-c", str(self.config)] + arguments
         environment = dict(os.environ, MAIL_CONFIG=str(self.config), **(env or {}))
-        done = subprocess.run([str(STAGE / "bin" / command)] + arguments, input=stdin,
+        done = subprocess.run([str(self.stage / "bin" / command)] + arguments, input=stdin,
                               capture_output=True, timeout=timeout, env=environment,
                               text=not isinstance(stdin, bytes))
         if check and done.returncode != 0:
