@@ -170,12 +170,18 @@ bool verb_xclient(struct session *s, const struct command *c)
     s->facts.helo_name = VIEW_NONE;
     s->facts.protocol = VIEW("SMTP");
     s->esmtp = false;
+    const struct access_subject before = s->facts;
+    session_forget_login(s); /* a client without LOGIN is nobody */
     while (peer_attribute_next(s, &rest, a, &x, &good))
         if (!(good = take_attribute(s, &x)))
             break;
     arena_free(a);
-    if (!good)
+    if (!good) {
+        s->facts.sasl_username = before.sasl_username;
+        s->facts.sasl_method = before.sasl_method;
+        s->facts.sasl_sender = before.sasl_sender;
         return false;
+    }
     client_show(s);
     bool may_xforward = s->may_xforward;
     smtpd_judge_client(s); /* the named client's rights, also to more XCLIENT */

@@ -330,7 +330,7 @@ static void test_client_names(void **state)
                                  "hostname, [192.0.2.7]");
     q.reverse_status = ACCESS_NAME_TEMPFAIL;
     ask_question(&q);
-    assert_string_equal(q.reply, "450 4.7.25 Client host rejected: cannot find your "
+    assert_string_equal(q.reply, "450 4.7.1 Client host rejected: cannot find your "
                                  "reverse hostname, [192.0.2.7]");
 }
 

@@ -133,16 +133,22 @@ static enum access_says reject_unlisted(struct access_run *run, struct view addr
 {
     const char *class = access_reply_class(about);
     struct recipient_check found;
-    enum result result = recipients_check(run->access->recipients, address, run->arena,
-                                          &found, &run->error);
+    struct view whole = address, local, domain, origin;
+    origin = conf_view(run->access->conf, P_myorigin);
+    if (!address_split(address, &local, &domain) && address.n > 0 &&
+        conf_bool(run->access->conf, P_append_at_myorigin))
+        whole =
+            arena_printf(run->arena, "%.*s@%.*s", VIEW_FMT(address), VIEW_FMT(origin));
+    enum result result =
+        recipients_check(run->access->recipients, whole, run->arena, &found, &run->error);
     if (result == TEMPFAIL)
         return access_refuse(run, 451, "4.3.0", "<%.*s>: Temporary lookup failure",
                              VIEW_FMT(address));
     if (found.known)
         return SAYS_DUNNO;
-    access_fix_status(found.status, about);
-    return access_refuse(run, found.code, found.status, "<%.*s>: %s rejected: %.*s",
-                         VIEW_FMT(address), class, VIEW_FMT(found.text));
+    return access_refuse(run, found.code, about == ACCESS_SENDER ? "5.1.0" : found.status,
+                         "<%.*s>: %s rejected: %.*s", VIEW_FMT(address), class,
+                         VIEW_FMT(found.text));
 }
 
 enum access_says ask_reject_unlisted_sender(struct access_run *run,
@@ -245,6 +251,24 @@ enum access_says ask_defer_unauth_destination(struct access_run *run,
     return unauth_destination(run, 454, "4.7.1");
 }
 
+/* A word of old: as reject_unauth_destination, but what is ours is permitted. */
+enum access_says ask_check_relay_domains(struct access_run *run,
+                                         const struct restriction *r)
+{
+    struct view recipient = run->subject->recipient;
+    if (view_is_empty(recipient))
+        return SAYS_DUNNO;
+    log_warning("support for restriction \"%.*s\" will be removed from %s; use \"%s\" "
+                "instead",
+                VIEW_FMT(r->text), "Postfix", "reject_unauth_destination");
+    if (classify(run) == DESTINATION_OURS)
+        return access_permit(run, r->text, ACCESS_RECIPIENT, NULL);
+    return access_refuse(run,
+                         (int)conf_int(run->access->conf, P_relay_domains_reject_code),
+                         "5.7.1", "<%.*s>: %s rejected: Relay access denied",
+                         VIEW_FMT(recipient), access_reply_class(ACCESS_RECIPIENT));
+}
+
 /* Is HOST one of this machine's names or addresses?  May suspend. */
 static bool is_this_host(struct access_run *run, struct view host)
 {
@@ -307,7 +331,8 @@ enum access_says ask_permit_mx_backup(struct access_run *run, const struct restr
         return access_defer_if_reject(
             run, "4.4.4",
             "<%.*s>: %s rejected: Unable to look up mail exchanger information: %s",
-            VIEW_FMT(recipient), access_reply_class(ACCESS_RECIPIENT), run->error.text);
+            VIEW_FMT(recipient), access_reply_class(ACCESS_RECIPIENT),
+            "Host not found, try again");
     if (got == DNS_NODATA || got == DNS_NXDOMAIN)
         return is_this_host(run, domain)
                    ? access_permit(run, r->text, ACCESS_RECIPIENT, NULL)

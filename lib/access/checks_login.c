@@ -59,9 +59,8 @@ enum access_says ask_sasl_access(struct access_run *run, const struct restrictio
     const struct access_subject *s = run->subject;
     enum access_says says;
     return !view_is_empty(s->sasl_username) &&
-                   access_try_whole(run, r, s->sasl_username, s->client_display,
-                                    access_reply_class(ACCESS_CLIENT), ACCESS_CLIENT,
-                                    &says)
+                   access_try_whole(run, r, s->sasl_username, s->sasl_username,
+                                    "SASL login name", ACCESS_CLIENT, &says)
                ? says
                : SAYS_DUNNO;
 }

@@ -115,6 +115,7 @@ static struct look look_for(struct access_run *run, const struct restriction *r)
     const struct access_subject *s = run->subject;
     struct view name = view_of(r->type->name);
     struct look l = {.run = run, .r = r};
+    const char *class = NULL;
     if (view_starts(name, VIEW("check_sender_"))) {
         l.about = ACCESS_SENDER;
         l.domain = domain_of(s->sender);
@@ -126,15 +127,18 @@ static struct look look_for(struct access_run *run, const struct restriction *r)
     } else if (view_starts(name, VIEW("check_helo_"))) {
         l.about = ACCESS_HELO;
         l.domain = l.reply_name = s->helo_name;
+    } else if (view_starts(name, VIEW("check_reverse_"))) {
+        l.about = ACCESS_CLIENT;
+        l.domain = l.reply_name = s->reverse_name;
+        class = ACCESS_UNVERIFIED_CLIENT;
     } else {
         l.about = ACCESS_CLIENT;
-        l.domain =
-            view_starts(name, VIEW("check_reverse_")) ? s->reverse_name : s->client_name;
+        l.domain = s->client_name;
         l.reply_name = s->client_display;
-        if (view_eq(l.domain, VIEW("unknown")))
-            l.domain = VIEW_NONE;
     }
-    l.class = access_reply_class(l.about);
+    if (l.about == ACCESS_CLIENT && view_eq(l.domain, VIEW("unknown")))
+        l.domain = VIEW_NONE;
+    l.class = class ? class : access_reply_class(l.about);
     return l;
 }
 

@@ -130,6 +130,8 @@ void access_add_effect(struct access_run *run, enum access_effect_kind kind,
 /* "<who>: Class rejected" parts of this stage: client, HELO name, sender or recipient. */
 struct view access_reply_name(const struct access_run *run, enum access_stage stage);
 const char *access_reply_class(enum access_stage stage);
+/* The class of names that a client has by DNS and that do not lead back to it. */
+#define ACCESS_UNVERIFIED_CLIENT "Unverified Client host"
 
 /* tables.c: access(5) look-ups. */
 enum access_says ask_client_access(struct access_run *run, const struct restriction *r);
@@ -222,6 +224,8 @@ enum access_says ask_reject_unlisted_recipient(struct access_run *run,
                                                const struct restriction *r);
 enum access_says ask_reject_multi_recipient_bounce(struct access_run *run,
                                                    const struct restriction *r);
+enum access_says ask_check_relay_domains(struct access_run *run,
+                                         const struct restriction *r);
 enum access_says ask_reject_unauth_destination(struct access_run *run,
                                                const struct restriction *r);
 enum access_says ask_defer_unauth_destination(struct access_run *run,

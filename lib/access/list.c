@@ -27,7 +27,7 @@ const struct restriction_type restriction_types[] = {
     {"permit_mx_backup", ARGUMENT_NONE, ask_permit_mx_backup},
     {"reject_unauth_destination", ARGUMENT_NONE, ask_reject_unauth_destination},
     {"defer_unauth_destination", ARGUMENT_NONE, ask_defer_unauth_destination},
-    {"check_relay_domains", ARGUMENT_NONE, ask_reject_unauth_destination},
+    {"check_relay_domains", ARGUMENT_NONE, ask_check_relay_domains},
     {"reject_unauth_pipelining", ARGUMENT_NONE, ask_reject_unauth_pipelining},
     {"permit_tls_clientcerts", ARGUMENT_NONE, ask_permit_tls_clientcerts},
     {"permit_tls_all_clientcerts", ARGUMENT_NONE, ask_permit_tls_all_clientcerts},

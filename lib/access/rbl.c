@@ -100,7 +100,7 @@ static void log_failure(struct access_run *run, const struct rbl_list *l,
 
 static enum access_says refuse_listed(struct access_run *run, struct view argument,
                                       struct view name, struct view what,
-                                      enum access_stage about)
+                                      const char *class, enum access_stage about)
 {
     struct rbl_list l = list_of(argument);
     struct view owned = VIEW_NONE;
@@ -124,10 +124,10 @@ static enum access_says refuse_listed(struct access_run *run, struct view argume
         return SAYS_DUNNO;
     }
     const struct rbl_answer answer = {.run = run,
-                                      .list = argument,
+                                      .list = l.zone,
                                       .what = what,
                                       .reason = reason(run, &l, name),
-                                      .class = access_reply_class(about),
+                                      .class = class,
                                       .about = about};
     return rbl_refuse(&answer);
 }
@@ -136,7 +136,7 @@ enum access_says ask_reject_rbl(struct access_run *run, const struct restriction
 {
     struct view address = run->subject->client_address;
     return refuse_listed(run, r->argument, reversed(run->arena, address), address,
-                         ACCESS_CLIENT);
+                         access_reply_class(ACCESS_CLIENT), ACCESS_CLIENT);
 }
 
 /* The zones of maps_rbl_domains, one after the other. */
@@ -150,7 +150,7 @@ enum access_says ask_reject_maps_rbl(struct access_run *run, const struct restri
                 VIEW_FMT(r->text), "Postfix");
     while (says == SAYS_DUNNO && conf_list_next(&rest, &zone))
         says = refuse_listed(run, zone, reversed(run->arena, address), address,
-                             ACCESS_CLIENT);
+                             access_reply_class(ACCESS_CLIENT), ACCESS_CLIENT);
     return says;
 }
 
@@ -173,17 +173,22 @@ enum access_says ask_reject_rhsbl(struct access_run *run, const struct restricti
         const char *name;
         struct view what;
         enum access_stage about;
+        const char *class; /* NULL: that of the stage */
     } kinds[] = {
-        {"reject_rhsbl_client", s->client_name, ACCESS_CLIENT},
-        {"reject_rhsbl_reverse_client", s->reverse_name, ACCESS_CLIENT},
-        {"reject_rhsbl_helo", s->helo_name, ACCESS_HELO},
-        {"reject_rhsbl_sender", s->has_sender ? s->sender : VIEW_NONE, ACCESS_SENDER},
-        {"reject_rhsbl_recipient", s->recipient, ACCESS_RECIPIENT},
+        {"reject_rhsbl_client", s->client_name, ACCESS_CLIENT, NULL},
+        {"reject_rhsbl_reverse_client", s->reverse_name, ACCESS_CLIENT,
+         ACCESS_UNVERIFIED_CLIENT},
+        {"reject_rhsbl_helo", s->helo_name, ACCESS_HELO, NULL},
+        {"reject_rhsbl_sender", s->has_sender ? s->sender : VIEW_NONE, ACCESS_SENDER,
+         NULL},
+        {"reject_rhsbl_recipient", s->recipient, ACCESS_RECIPIENT, NULL},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(r->type->name, kinds[i].name) == 0)
-            return refuse_listed(run, r->argument, askable_domain(kinds[i].what),
-                                 kinds[i].what, kinds[i].about);
+            return refuse_listed(
+                run, r->argument, askable_domain(kinds[i].what), kinds[i].what,
+                kinds[i].class ? kinds[i].class : access_reply_class(kinds[i].about),
+                kinds[i].about);
     }
     return SAYS_DUNNO;
 }

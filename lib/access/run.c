@@ -326,7 +326,7 @@ enum access_says ask_defer(struct access_run *run, const struct restriction *r)
 {
     (void)r;
     struct view name = access_reply_name(run, run->stage);
-    return access_refuse(run, (int)conf_int(run->access->conf, P_defer_code), "4.7.1",
+    return access_refuse(run, (int)conf_int(run->access->conf, P_defer_code), "4.3.2",
                          "<%.*s>: %s rejected: Try again later", VIEW_FMT(name),
                          access_reply_class(run->stage));
 }

@@ -90,29 +90,33 @@ bool access_try_whole(struct access_run *run, const struct restriction *r,
     return try_key(run, r, key, false, reply_name, class, about, says);
 }
 
+/* NAME, then the address; the reply speaks of REPLY_NAME, a CLASS. */
 static enum access_says client_access(struct access_run *run, const struct restriction *r,
-                                      struct view name)
+                                      struct view name, struct view reply_name,
+                                      const char *class)
 {
     const struct access_subject *s = run->subject;
-    const char *class = access_reply_class(ACCESS_CLIENT);
     enum access_says says;
-    if ((!view_is_empty(name) && access_try_domain(run, r, name, s->client_display, class,
-                                                   ACCESS_CLIENT, &says)) ||
-        access_try_address(run, r, s->client_address, s->client_display, class,
-                           ACCESS_CLIENT, &says))
+    if ((!view_is_empty(name) &&
+         access_try_domain(run, r, name, reply_name, class, ACCESS_CLIENT, &says)) ||
+        access_try_address(run, r, s->client_address, reply_name, class, ACCESS_CLIENT,
+                           &says))
         return says;
     return SAYS_DUNNO;
 }
 
 enum access_says ask_client_access(struct access_run *run, const struct restriction *r)
 {
-    return client_access(run, r, run->subject->client_name);
+    const struct access_subject *s = run->subject;
+    return client_access(run, r, s->client_name, s->client_display,
+                         access_reply_class(ACCESS_CLIENT));
 }
 
 enum access_says ask_reverse_client_access(struct access_run *run,
                                            const struct restriction *r)
 {
-    return client_access(run, r, run->subject->reverse_name);
+    struct view name = run->subject->reverse_name;
+    return client_access(run, r, name, name, ACCESS_UNVERIFIED_CLIENT);
 }
 
 /* A name that the client gave, by itself. */
