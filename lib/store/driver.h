@@ -105,6 +105,10 @@ struct store_driver {
     void (*save)(struct mailbox *b, struct str *out);
     void (*restore)(struct mailbox *b, struct view saved);
     struct view (*identity)(struct view key);
+    /* Two files have one identity: give the one of KEY another, when it is not the same
+     * file as that of OTHER; true when it has.  NULL: cannot happen.  Does not suspend.
+     */
+    bool (*part_ways)(struct mailbox *b, const char *key, const char *other);
     /* Dates and sizes of a new message; false when it is gone.  Does not suspend. */
     bool (*describe)(struct mailbox *b, struct found *f);
     /* All bytes of M into OUT->v, allocated with memory_alloc as OUT->owned.  ENOENT: it

@@ -342,6 +342,23 @@ static void named(void)
     arena_free(arena);
 }
 
+/* Two files of one name are two messages. */
+static void doubled(void)
+{
+    make_maildir();
+    help_write("Maildir/cur/1.a:2,S", "a\n");
+    help_write("Maildir/new/1.a", "b\n");
+    open_inbox();
+    refresh();
+    assert_int_equal(mailbox_count(inbox), 2);
+    help_write("Maildir/cur/1.a:2,F", "c\n");
+    refresh();
+    refresh();
+    assert_int_equal(mailbox_count(inbox), 3);
+    assert_int_equal(mailbox_uidnext(inbox), 4);
+    close_inbox();
+}
+
 struct heard {
     struct mailbox_listener l;
     unsigned n;
@@ -452,6 +469,7 @@ TEST(flagged)
 TEST(foreign)
 TEST(copied)
 TEST(named)
+TEST(doubled)
 TEST(heard)
 TEST(cached)
 TEST(full)
@@ -461,8 +479,8 @@ TEST(full)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ENTRY(found), ENTRY(flagged), ENTRY(foreign), ENTRY(copied),
-        ENTRY(named), ENTRY(heard),   ENTRY(cached),  ENTRY(full),
+        ENTRY(found), ENTRY(flagged), ENTRY(foreign), ENTRY(copied), ENTRY(named),
+        ENTRY(heard), ENTRY(doubled), ENTRY(cached),  ENTRY(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,28 @@ static int by_order(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-/* Dates and sizes of the new ones; two files of one identity are one message. */
+static void part_ways(struct mailbox *b, const char *key, const char *other)
+{
+    const struct store_driver *driver = b->account->driver;
+
+    if (driver->part_ways && strcmp(key, other) != 0 && driver->part_ways(b, key, other))
+        b->must_scan = true;
+}
+
+/* Files with the identity of a message that has another file. */
+static void settle_doubles(struct mailbox *b, struct plan *p)
+{
+    for (size_t i = 0; i < p->scan.n; i++) {
+        struct found *f = &p->scan.items[i];
+        struct mailbox_message *m =
+            f->is_double ? mailbox_by_identity(b, f->identity) : NULL;
+        if (m)
+            part_ways(b, f->key, m->key);
+    }
+}
+
+/* Dates and sizes of the new ones; two files of one identity are one message until they
+ * part. */
 static void describe_new(struct mailbox *b, struct plan *p)
 {
     int64_t since = 0;
@@ -136,8 +157,10 @@ static void describe_new(struct mailbox *b, struct plan *p)
 
     for (size_t i = 0; i < p->n_fresh; i++) {
         struct found *f = p->fresh[i];
-        bool is_double = hash_get(names, f->identity) != NULL;
-        if (!is_double && b->account->driver->describe(b, f)) {
+        struct found *other = hash_get(names, f->identity);
+        if (other)
+            part_ways(b, f->key, other->key);
+        else if (b->account->driver->describe(b, f)) {
             hash_put(names, f->identity, f);
             p->fresh[kept++] = f;
         }
@@ -340,6 +363,8 @@ static enum store_result attempt(struct mailbox *b, bool whole, bool *again,
     bool nothing = p.n_fresh == 0 && p.n_changed == 0 && p.n_missing == 0;
     if (r == STORE_OK && (!nothing || b->is_new || p.scan.is_sure))
         r = apply(b, &p, again, e);
+    if (r == STORE_OK && !*again)
+        settle_doubles(b, &p);
     plan_clear(&p);
     return r;
 }

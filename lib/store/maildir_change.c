@@ -52,6 +52,29 @@ static bool is_same_file(const char *from, const char *to)
            x.st_dev == y.st_dev;
 }
 
+bool maildir_part_ways(struct mailbox *b, const char *key, const char *other)
+{
+    struct str from = STR_INIT(PATH_MAX), to = STR_INIT(PATH_MAX), name = STR_INIT(1024);
+    struct view colon = view_of(key);
+    struct stat st;
+    size_t at = view_find(colon, ':');
+
+    maildir_message_path(b, key, &from);
+    maildir_message_path(b, other, &to);
+    /* A file that is being moved may be seen under both names. */
+    bool ok = stat(str_cstr(&to), &st) == 0 && stat(str_cstr(&from), &st) == 0 &&
+              !is_same_file(str_cstr(&from), str_cstr(&to));
+    str_add(&name, view_sub(colon, 0, 4));
+    maildir_unique(b, 0, &name);
+    str_add(&name, at == VIEW_NPOS ? VIEW_NONE : view_from(colon, at));
+    maildir_message_path(b, str_cstr(&name), &to);
+    ok = ok && maildir_rename_file(str_cstr(&from), str_cstr(&to)) == 0;
+    str_done(&from);
+    str_done(&to);
+    str_done(&name);
+    return ok;
+}
+
 static int move_file(struct mailbox *b, struct flag_item *i, struct str *key,
                      struct str *from, struct str *to)
 {

@@ -80,6 +80,7 @@ enum store_result maildir_usage(struct account *a, uint64_t *bytes, uint64_t *me
 bool maildir_is_unchanged(struct mailbox *b);
 enum store_result maildir_scan(struct mailbox *b, bool whole, struct scan *s,
                                struct error *e);
+bool maildir_part_ways(struct mailbox *b, const char *key, const char *other);
 bool maildir_describe(struct mailbox *b, struct found *f);
 enum store_result maildir_read(struct mailbox *b, const struct mailbox_message *m,
                                struct mailbox_bytes *out, struct error *e);

@@ -293,6 +293,7 @@ const struct store_driver driver_maildir = {
     .save = save,
     .restore = restore,
     .identity = maildir_key_base,
+    .part_ways = maildir_part_ways,
     .describe = maildir_describe,
     .read = maildir_read,
     .keyword_added = maildir_keyword_added,
