@@ -14,6 +14,9 @@
 #define DECODED_MAX ((size_t)64 << 20)
 /* Longest header value that is decoded. */
 #define VALUE_MAX 65536
+/* Longest needle that is sought by comparing at each place, which costs its
+ * length times that of the text at worst; memmem, in folded text, does not. */
+#define DIRECT_MAX 64
 /* Text is folded in pieces of this size. */
 #define PIECE 16384
 
@@ -22,6 +25,7 @@ typedef unsigned char block __attribute__((vector_size(16)));
 struct message_needle {
     struct view folded;
     bool is_ascii;
+    bool is_direct; /* find_ascii() may seek it */
     /* First and last byte in either case. */
     block first[2], last[2];
 };
@@ -40,6 +44,7 @@ struct message_needle *message_needle_new(struct arena *arena, struct view text)
     needle->folded = arena_dup(arena, str_view(&folded));
     str_done(&folded);
     needle->is_ascii = view_is_ascii(needle->folded);
+    needle->is_direct = needle->is_ascii && needle->folded.n <= DIRECT_MAX;
     if (needle->folded.n > 0) {
         int first = (unsigned char)needle->folded.p[0];
         int last = (unsigned char)needle->folded.p[needle->folded.n - 1];
@@ -75,7 +80,7 @@ static bool may_begin(const struct message_needle *needle, const char *p)
     return (halves[0] | halves[1]) != 0;
 }
 
-/* Is the needle, which is ASCII and not empty, in BYTES? */
+/* Is the needle, which is direct and not empty, in BYTES? */
 static bool find_ascii(const struct message_needle *needle, struct view bytes)
 {
     size_t n = needle->folded.n;
@@ -141,11 +146,23 @@ static bool find_folded(const struct message_needle *needle, struct view text)
     return found;
 }
 
+/* Is the needle in BYTES, taken as ASCII?  *SURE: if not, it cannot be in their
+ * text, for they are ASCII. */
+static bool find_plain(const struct message_needle *needle, struct view bytes, bool *sure)
+{
+    *sure = false;
+    if (needle->is_direct && find_ascii(needle, bytes))
+        return true;
+    *sure = (needle->is_direct || !needle->is_ascii) && is_ascii(bytes);
+    return false;
+}
+
 bool message_needle_in_text(const struct message_needle *needle, struct view text)
 {
-    if (needle->folded.n == 0 || (needle->is_ascii && find_ascii(needle, text)))
+    bool sure;
+    if (needle->folded.n == 0 || find_plain(needle, text, &sure))
         return true;
-    return !is_ascii(text) && find_folded(needle, text);
+    return !sure && find_folded(needle, text);
 }
 
 bool message_needle_in_value(const struct message_needle *needle, struct view value)
@@ -204,9 +221,10 @@ static bool in_text_part(const struct message_needle *needle, struct view messag
     bool encoded = part->encoding == MIME_ENCODING_BASE64 ||
                    part->encoding == MIME_ENCODING_QUOTED_PRINTABLE;
     if (!encoded && is_like_ascii(charset)) {
-        if (needle->is_ascii && find_ascii(needle, body))
+        bool sure;
+        if (find_plain(needle, body, &sure))
             return true;
-        if (!html && is_ascii(body))
+        if (sure && !html)
             return false;
     }
     struct str text = STR_INIT(DECODED_MAX);

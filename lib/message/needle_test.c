@@ -71,6 +71,26 @@ static void test_places(void **state)
         }
 }
 
+/* Long needles go another way, and as far in text that nearly is one. */
+static void test_long_needle(void **state)
+{
+    (void)state;
+    struct str what = STR_INIT(100000), text = STR_INIT(2000000);
+    for (size_t i = 0; i < 60000; i++)
+        str_add_char(&what, i == 30000 ? 'b' : 'a');
+    for (size_t i = 0; i < 1000000; i++)
+        str_add_char(&text, 'A');
+    struct message_needle *n = message_needle_new(arena, str_view(&what));
+    assert_false(message_needle_in_text(n, str_view(&text)));
+    assert_false(message_needle_in_message(n, str_view(&text), true));
+    text.p[500000] = 'B';
+    assert_true(message_needle_in_text(n, str_view(&text)));
+    str_insert(&text, 0, VIEW("Content-Type: text/plain\n\n"));
+    assert_true(message_needle_in_message(n, str_view(&text), false));
+    str_done(&what);
+    str_done(&text);
+}
+
 /* A needle is found across the pieces in which long text is folded. */
 static void test_long(void **state)
 {
@@ -166,9 +186,10 @@ static void test_scope(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_long), cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_s071), cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_text),    cmocka_unit_test(test_places),
+        cmocka_unit_test(test_long),    cmocka_unit_test(test_long_needle),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_s071),
+        cmocka_unit_test(test_scope),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
