@@ -1,5 +1,6 @@
 /* history - the last good readings of main.cf and master.cf */
 #include "history.h"
+#include "history_tables.h"
 
 #include "base/number.h"
 #include "conf/lines.h"
@@ -102,6 +103,7 @@ static void remove_entry(int history, const char *name)
         return;
     for (size_t i = 0; i < FILES; i++)
         (void)unlinkat(entry, files[i], 0);
+    history_tables_remove(entry);
     close(entry);
     (void)unlinkat(history, name, AT_REMOVEDIR);
 }
@@ -179,6 +181,24 @@ bool history_read(const struct control *c, unsigned number, const char *file,
     return ok;
 }
 
+void history_restore_tables(const struct control *c, unsigned number)
+{
+    struct error e = ERROR_INIT;
+    struct str name = STR_INIT(32);
+    int history = open_history(c, false, &e), entry = -1;
+
+    str_setf(&name, "%u", number);
+    if (history >= 0)
+        entry = open_entry(history, str_cstr(&name));
+    if (entry >= 0) {
+        history_tables_restore(c, entry, number);
+        close(entry);
+    }
+    if (history >= 0)
+        close(history);
+    str_done(&name);
+}
+
 void history_in_force(const struct control *c, struct str *out)
 {
     struct history_entry entries[HISTORY_MAX];
@@ -215,11 +235,12 @@ static bool is_present(const struct control *c, unsigned number)
     return same;
 }
 
-/* Copy both files into the directory NAME of HISTORY. */
+/* Copy both files and their tables into the directory NAME of HISTORY. */
 static bool copy_present(const struct control *c, int history, const char *name,
                          struct error *e)
 {
     struct str text = STR_INIT(HISTORY_TEXT_MAX);
+    remove_entry(history, name); /* of one that was not finished */
     bool ok = mkdirat(history, name, 0700) == 0 || errno == EEXIST;
     int entry = ok ? open_entry(history, name) : -1;
 
@@ -229,7 +250,8 @@ static bool copy_present(const struct control *c, int history, const char *name,
     for (size_t i = 0; ok && i < FILES; i++) {
         str_clear(&text);
         ok = read_present(c, files[i], &text, e) &&
-             write_file(entry, files[i], str_view(&text), e);
+             write_file(entry, files[i], str_view(&text), e) &&
+             history_tables_keep(c, entry, str_view(&text), e);
     }
     if (entry >= 0)
         close(entry);

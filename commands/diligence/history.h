@@ -1,4 +1,4 @@
-/* history - the last good readings of main.cf and master.cf
+/* history - the last good readings of main.cf and master.cf, with the tables beside them
  *
  * Kept in data_directory/configurations/NUMBER, at most HISTORY_MAX of them.  The
  * directory belongs to whoever starts the system and to nobody else: the mail owner, who
@@ -27,6 +27,8 @@ size_t history_list(const struct control *c, struct history_entry out[HISTORY_MA
 /* FILE ("main.cf") of entry NUMBER into OUT. */
 bool history_read(const struct control *c, unsigned number, const char *file,
                   struct str *out, struct error *e) MUST_CHECK;
+/* The tables of entry NUMBER: see history_tables.h. */
+void history_restore_tables(const struct control *c, unsigned number);
 /* Forget the entries that are newer than NUMBER. */
 void history_forget_after(const struct control *c, unsigned number);
 /* Keep TEXT, which a rollback replaces in FILE, as configurations/undone/FILE. */

@@ -234,6 +234,7 @@ int rollback(struct control *c)
     for (size_t i = 0; i < FILES; i++)
         if (differs(c, number, files[i]))
             restore(c, number, files[i]);
+    history_restore_tables(c, number);
     history_forget_after(c, number);
     log_info("configuration %u is in %s again; what it replaces is kept in "
              "%s/configurations/undone",

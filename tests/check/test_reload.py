@@ -135,6 +135,29 @@ def test_rollback_waits_for_master_and_tells_what_it_says(running):
     assert len(running.log_lines(r"master\[\d+\]: reload -- version")) == 4
 
 
+def test_tables_are_kept_with_the_configuration(running):
+    """Those beside main.cf: a rollback brings back what is gone, and tells what differs."""
+    for name, text in (("access", "a OK\n"), ("canonical", "b c\n"), ("other", "not named\n")):
+        running.file(name, text, 0o640)
+    running.file("large", "x y\n" * 300000)
+    edit(running, f"smtpd_client_restrictions = check_client_access texthash:{running.config}/access\n"
+         f"canonical_maps = texthash:$config_directory/canonical, texthash:{running.config}/large\n")
+    assert word(running, "reload").returncode == 0
+    kept = running.directory / "data" / "configurations" / "2" / "tables"
+    assert sorted(path.name for path in kept.iterdir()) == ["access", "aliases", "canonical"]
+    edit(running, "smtpd_client_restrictions =\ncanonical_maps =\n")
+    assert word(running, "reload").returncode == 0
+    (running.config / "access").unlink()
+    running.file("canonical", "b d\n")
+    done = word(running, "rollback")
+    assert done.returncode == 0 and f"{running.config}/access was gone and is there again" in done.stderr
+    assert f"{running.config}/canonical is not as it was then; that text is in {kept}" in done.stderr
+    assert (running.config / "access").read_text() == "a OK\n"
+    assert (running.config / "access").stat().st_mode & 0o777 == 0o640
+    assert (running.config / "canonical").read_text() == "b d\n" and (kept / "canonical").read_text() == "b c\n"
+    assert not (kept.parent.parent / "3").exists()
+
+
 def test_history_is_bounded(running):
     for number in range(12):
         edit(running, f"# change {number}\n")
