@@ -89,9 +89,12 @@ static void take_back(struct store_link *k, struct gift *g, struct ipc_message *
 
 static void take_message(struct store_link *k, struct ipc_message *m)
 {
-    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
+    enum ipc_type type = ipc_message_type(m);
+    bool has_tag =
+        type == IPC_SESSION_TAKEN || type == IPC_REFUSED || type == IPC_SESSION_RETURN;
+    uint64_t tag = has_tag ? ipc_get_u64(m, IPC_ATTR_TAG, 0) : 0;
     struct gift *g = hash_get(k->gifts, tag_key(&tag));
-    switch ((int)ipc_message_type(m)) {
+    switch ((int)type) {
     case IPC_SESSION_TAKEN:
         if (g)
             set_state(g, TAKEN);

@@ -144,7 +144,8 @@ bool verb_rcpt(struct session *s, const struct command *c)
         reply_refusal(s, &outcome);
         return false;
     }
-    if (!pleases || !limits_allow_user(s, ANVIL_USER_RECIPIENT))
+    if (!pleases || !limits_allow_user(s, ANVIL_USER_RECIPIENT) ||
+        !quota_allows(s, recipient))
         return false;
     t->rcpt_arguments = c->args;
     if (!transaction_recipient(s, recipient, arena_dup(t->arena, r.orcpt), r.notify,

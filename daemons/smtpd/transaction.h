@@ -91,6 +91,8 @@ void transaction_line(struct session *s, struct view text, bool more);
 /* End of content: restrictions of that stage, commit, the reply.  Ends the transaction.
  */
 bool transaction_finish(struct session *s, struct view ok_prefix);
+/* quota.c: may ADDRESS get a message?  False: a reply was sent.  May suspend. */
+bool quota_allows(struct session *s, struct view address);
 /* LMTP: what is said from here on is said for each recipient (RFC 2033 4.2); to the end
  * of the transaction. */
 void transaction_answer_all(struct session *s);

@@ -187,7 +187,8 @@ static struct ipc_message *message_for_worker(struct request *r, uint64_t tag)
 static bool hand_on(struct request *r, bool is_session)
 {
     struct view user = ipc_get_view(r->message, IPC_ATTR_USER);
-    bool is_pop3 = view_eq(ipc_get_view(r->message, IPC_ATTR_SERVICE), VIEW("pop3"));
+    bool is_pop3 =
+        is_session && view_eq(ipc_get_view(r->message, IPC_ATTR_SERVICE), VIEW("pop3"));
 
     if (!places_find(store.places, user, r->arena, &r->found, &r->error) ||
         (is_session && !admit(user, is_pop3, &r->error)))
@@ -360,16 +361,23 @@ static void find_place(struct worker_process *w, const struct ipc_message *m)
     fiber_spawn("place", place_fiber, q);
 }
 
+/* What a worker may send. */
+static bool is_answer(enum ipc_type type)
+{
+    return type == IPC_SESSION_TAKEN || type == IPC_SESSION_OVER ||
+           type == IPC_SESSION_RETURN || type == IPC_QUOTA_IS || type == IPC_REFUSED;
+}
+
 void dispatch_answer(struct worker_process *w, struct ipc_message *m)
 {
-    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
     enum ipc_type type = ipc_message_type(m);
-    struct handed *h = hash_get(store.handed, tag_key(&tag));
 
     if (type == IPC_PLACE_OF) {
         find_place(w, m);
         return;
     }
+    uint64_t tag = is_answer(type) ? ipc_get_u64(m, IPC_ATTR_TAG, 0) : 0;
+    struct handed *h = hash_get(store.handed, tag_key(&tag));
     if (!h || h->worker != w) { /* a worker speaks for its own sessions only */
         log_warning("worker %d: unexpected %s", (int)w->pid, ipc_type_name(type));
         return;

@@ -74,13 +74,12 @@ static void answer(struct request *r)
 
 static bool take_message(struct direct_link *l, const struct ipc_message *m)
 {
-    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
-
     if (ipc_message_type(m) != IPC_DELIVERED) {
         log_warning("%s: unexpected message %s", l->transport,
                     ipc_type_name(ipc_message_type(m)));
         return false;
     }
+    uint64_t tag = ipc_get_u64(m, IPC_ATTR_TAG, 0);
     struct request *r = tags_find(&l->requests, tag);
     if (!r)
         return true; /* nobody waits any more */

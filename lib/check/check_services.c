@@ -8,9 +8,10 @@
 /* Commands of the stock master.cf that are done by a program of another name, or by a
  * library in the program that needs it (docs/architecture.md). */
 static const char *const answered[] = {
-    "lmtp",    "virtual", "oqmgr",      "showq",    "flush",   "postlogd",
-    "cleanup", "tlsmgr",  "tlsproxy",   "verify",   "anvil",   "trivial-rewrite",
-    "scache",  "dnsblog", "postscreen", "proxymap", "discard", "dovecot-auth"};
+    "lmtp",    "virtual",    "oqmgr",      "showq",    "flush",   "postlogd",
+    "cleanup", "tlsmgr",     "tlsproxy",   "verify",   "anvil",   "trivial-rewrite",
+    "scache",  "dnsblog",    "postscreen", "proxymap", "discard", "dovecot-auth",
+    "lmtpd",   "imap-login", "pop3-login"};
 
 /* --- programs --- */
 
@@ -38,10 +39,13 @@ static bool is_optional(struct view command)
 static void check_command(struct check *k, const struct master_service *s)
 {
     static const struct view known[] = {
-        {"smtpd", 5},   {"smtp", 4},    {"local", 5},       {"pipe", 4},  {"pickup", 6},
-        {"qmgr", 4},    {"bounce", 6},  {"error", 5},       {"lmtp", 4},  {"virtual", 7},
-        {"cleanup", 7}, {"discard", 7}, {"proxymap", 8},    {"flush", 5}, {"showq", 5},
-        {"tlsmgr", 6},  {"verify", 6},  {"postscreen", 10}, {"spawn", 5}, {"anvil", 5}};
+        {"smtpd", 5},       {"smtp", 4},        {"local", 5},   {"pipe", 4},
+        {"pickup", 6},      {"qmgr", 4},        {"bounce", 6},  {"error", 5},
+        {"lmtp", 4},        {"virtual", 7},     {"cleanup", 7}, {"discard", 7},
+        {"proxymap", 8},    {"flush", 5},       {"showq", 5},   {"tlsmgr", 6},
+        {"verify", 6},      {"postscreen", 10}, {"spawn", 5},   {"anvil", 5},
+        {"imap-login", 10}, {"pop3-login", 10}, {"login", 5},   {"store", 5},
+        {"auth", 4}};
 
     if (k->request->programs == NULL || has_program(k, s->command))
         return;
