@@ -3,12 +3,11 @@
 import os
 import pathlib
 import re
-import ssl
 import subprocess
 
 import pytest
 
-from harness.instance import Instance, wait_until
+from harness.instance import Instance, free_port, wait_until
 
 from .certificates import Authority, openssl
 
@@ -69,6 +68,7 @@ def server(place):
         file.chmod(0o600)
     one = Instance(place / "a", smtpd_tls_security_level="may", smtp_tls_security_level="may",
                    smtpd_tls_chain_files=f"{rsa}, {ec}", smtp_tls_chain_files=client,
+                   smtp_tls_loglevel=3, smtp_tls_trace_size_limit=99,
                    smtpd_tls_CAfile=authority.file, smtpd_tls_ask_ccert="yes", smtpd_tls_loglevel=1,
                    smtpd_tls_received_header="yes", local_recipient_maps="",
                    transport_maps="inline:{{back.example=smtp:[127.0.0.1]:PORT}}")
@@ -93,6 +93,7 @@ def test_keys_are_in_one_process(server):
         # Our own client shows its certificate.
         server.send("a@b.example", "x@back.example")
         server.wait_log(r"Trusted TLS connection established from .*127.0.0.1")
+        server.wait_log(r"postfix/smtp\[\d+\]: trace size limit reached")
         running = processes(server)
         names = list(running.values())
         assert names.count("tlsmgr") == 1 and "smtpd" in names and "smtp" in names
@@ -127,8 +128,8 @@ def test_renewed_keys(server):
 
 def test_own_certificate(new_instance):
     """Without any key configured, the self-signed one is tlsmgr's as well."""
-    server = new_instance("s", smtpd_tls_security_level="may")
-    server.extra_services = TLSMGR
+    server = new_instance("s", smtpd_tls_security_level="may", tlsmgr_service_name="keys")
+    server.extra_services = TLSMGR.replace("tlsmgr", "keys", 1)
     with server:
         assert "CN = gw1.maison.mrs" in handshake(server.port)
         own = server.directory / "data/smtpd-self-signed.pem"
@@ -140,7 +141,6 @@ def test_own_certificate(new_instance):
 
 def test_services_with_keys_of_their_own(server):
     """-o in master.cf names other files; keys that cannot be used are told of by who needs them."""
-    from harness.instance import free_port
     other, bad = free_port(), free_port()
     server.extra_services += (
         f"127.0.0.1:{other} inet n - n - - smtpd -o smtpd_tls_chain_files={server.client}\n"
@@ -151,6 +151,4 @@ def test_services_with_keys_of_their_own(server):
         server.wait_log("warning: .*error opening chain file: .*none.pem")
         server.set(smtpd_tls_chain_files=server.rsa)
         server.reload()
-        context = ssl.create_default_context(cafile=str(server.authority.file))
-        assert context
         wait_until(lambda: "Peer signature type: RSA-PSS" in handshake(server.port, "-tls1_3"), "the new file")
