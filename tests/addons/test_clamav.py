@@ -7,7 +7,7 @@ import smtplib
 
 import pytest
 
-from harness.instance import Instance, free_port
+from harness.instance import Instance, free_port, wait_until
 from testnet.fakehost import FakeHost
 
 from .examples import example, parameters

@@ -43,7 +43,7 @@ CASES = [("chris", PEOPLE["chris"], 235), ("chris", "guess", 535), ("nobody-here
 
 @pytest.mark.parametrize("kind", ["shadow", "pam"])
 def test_accounts(site, kind):
-    """auth_system_users: who has a password there, and no others."""
+    """S226: auth_system_users: who has a password there, and no others."""
     site.set(auth_system_users=kind)
     with site:
         assert [login(site, user, password) for user, password, _ in CASES] == [c for *_, c in CASES]
@@ -64,7 +64,7 @@ def test_pam_service(site):
 
 
 def test_table_first(site):
-    """The table is asked before the host: its password counts for a name that both know."""
+    """S226: the table is asked before the host: its password counts for a name that both know."""
     site.set(auth_system_users="shadow", auth_password_maps="inline:{chris={PLAIN}table}")
     with site:
         assert login(site, "chris", "table") == 235
@@ -88,7 +88,7 @@ def test_slow_module(site):
 
 
 def test_real_saslauthd(site, place):
-    """smtpd_sasl_type = saslauthd asks the real one, which asks shadow; cyrus by its file."""
+    """S266: smtpd_sasl_type = saslauthd asks the real one, which asks shadow; cyrus by its file."""
     package = unpack("sasl2-bin", "libdb5.3")
     if not package:
         pytest.skip("the sasl2-bin package cannot be downloaded")

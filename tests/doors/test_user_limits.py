@@ -6,7 +6,8 @@ import smtplib
 
 import pytest
 
-from harness.instance import Instance
+from harness.instance import Instance, free_port, wait_until
+from testnet.fakehost import FakeHost
 
 LOGINS = "inline:{{tim={PLAIN}x}, {eve={PLAIN}x}, {bulk={PLAIN}x}, {small={PLAIN}x}, {odd={PLAIN}x}}"
 
@@ -106,3 +107,19 @@ def test_nobody_logged_in(site):
     with site, smtplib.SMTP(site.address, site.port, timeout=20) as c:
         c.ehlo("x")
         assert [mail(c)[0] for _ in range(3)] == [250] * 3
+
+
+@pytest.mark.parametrize("limit", ["smtpd_user_message_hourly_limit", "smtpd_client_message_rate_limit"])
+def test_postmaster_hears(site, limit):
+    """S309: who sends too much, a login or an address, is stopped, and postmaster has a letter of it."""
+    with contextlib.closing(FakeHost("desk.example", "127.0.0.1", free_port()).start()) as desk:
+        site.set(**{limit: "2"}, smtpd_client_event_limit_exceptions="", notify_classes="policy",
+                 error_notice_recipient="postmaster@desk.example",
+                 transport_maps=f"inline:{{ {{ desk.example = smtp:[127.0.0.1]:{desk.port} }} }}")
+        with site:
+            with login(site, "tim") as c:
+                assert [mail(c)[0] for _ in range(3)] == [250, 250, 450]
+            wait_until(lambda: desk.messages, "postmaster's letter")
+    letter = desk.messages[0]
+    assert letter.recipients == ["postmaster@desk.example"]
+    assert b"In:  MAIL FROM:<a@maison.mrs>\r\n" in letter.body and b"Out: 450 4.7.1 " in letter.body

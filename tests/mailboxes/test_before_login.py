@@ -199,7 +199,7 @@ def test_proxy_protocol(place):
 
 
 def test_hosts_allow(place):
-    """hosts.deny keeps clients out of imap-login and lets them into pop3-login (S249, S273)."""
+    """hosts.deny keeps clients out of imap-login and lets them into pop3-login (S227, S249, S273)."""
     site = Site(place, hosts_access_enable="yes", login_peername_lookup="no")
     site.set(hosts_allow_file=site.file("hosts.allow", "pop3-login: ALL\n"),
              hosts_deny_file=site.file("hosts.deny", "imap, pop3: 127.\n"))
@@ -244,7 +244,7 @@ def test_poppassd(place):
 
 
 def test_inetd(site):
-    """login -S speaks on its standard input, as inetd starts it."""
+    """S228: login -S speaks on its standard input, as inetd starts it."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         done = subprocess.Popen([STAGE / "libexec/diligence/login", "-S", "-n", "pop3", "-c",
