@@ -86,6 +86,43 @@ static bool write_addresses(struct arena *arena, struct view value, struct str *
     return write_list(address_list_parse(arena, value, 0), out);
 }
 
+/* Append N bytes of OUT itself, those at FROM. */
+static bool repeat(size_t from, size_t n, struct str *out)
+{
+    char *to = str_reserve(out, n);
+    if (to == NULL) {
+        out->overflow = true;
+        return false;
+    }
+    memcpy(to, out->p + from, n);
+    to[n] = '\0';
+    out->n += n;
+    return true;
+}
+
+/* The six lists of addresses; Sender and Reply-To are From when they are not
+ * there (RFC 9051 7.5.2). */
+static bool write_all_addresses(const struct view *values, struct str *out)
+{
+    struct arena *arena = arena_new();
+    size_t from = 0;
+    size_t from_length = 0;
+    bool ok = true;
+    for (size_t i = FROM; i <= BCC; i++) {
+        size_t start = out->n;
+        bool defaults = (i == SENDER || i == REPLY_TO) && values[i].n == 0;
+        ok = (defaults ? repeat(from, from_length, out)
+                       : write_addresses(arena, values[i], out)) &&
+             str_add_char(out, ' ') && ok;
+        if (i == FROM) {
+            from = start;
+            from_length = out->n > start ? out->n - start - 1 : 0;
+        }
+    }
+    arena_free(arena);
+    return ok;
+}
+
 bool imap_write_envelope(struct view header, struct str *out)
 {
     static const struct view names[FIELD_COUNT] = {
@@ -102,21 +139,14 @@ bool imap_write_envelope(struct view header, struct str *out)
     };
     struct view values[FIELD_COUNT];
     message_header_values(header, names, FIELD_COUNT, values);
-    if (values[SENDER].n == 0)
-        values[SENDER] = values[FROM];
-    if (values[REPLY_TO].n == 0)
-        values[REPLY_TO] = values[FROM];
-
-    struct arena *arena = arena_new();
     bool ok = str_add_char(out, '(');
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        if (i > 0)
-            ok = str_add_char(out, ' ') && ok;
-        if (i >= FROM && i <= BCC)
-            ok = write_addresses(arena, values[i], out) && ok;
-        else
-            ok = imap_write_value(values[i], out) && ok;
-    }
-    arena_free(arena);
+    ok = imap_write_value(values[DATE], out) && ok;
+    ok = str_add_char(out, ' ') && ok;
+    ok = imap_write_value(values[SUBJECT], out) && ok;
+    ok = str_add_char(out, ' ') && ok;
+    ok = write_all_addresses(values, out) && ok;
+    ok = imap_write_value(values[IN_REPLY_TO], out) && ok;
+    ok = str_add_char(out, ' ') && ok;
+    ok = imap_write_value(values[MESSAGE_ID], out) && ok;
     return str_add_char(out, ')') && ok;
 }
