@@ -1,0 +1,1 @@
+"""Mailboxes: login, the store, POP3, IMAP and LMTP, with real clients."""
