@@ -93,7 +93,7 @@ def test_quarantine(place, clamd):
     with milter, behind(place, settings) as (one, end):
         held = one.send("anne@maison.mrs", "b@far.example", infected())
         one.wait_log(rf"{held}: milter-hold: END-OF-MESSAGE")
-        assert one.queue_ids()[held]["queue_name"] == "hold"
+        wait_until(lambda: one.queue_ids()[held]["queue_name"] == "hold", "the hold queue")
         one.run("postsuper", "-H", held)
         one.wait_removed(held)
         assert "Infected" in end.messages[0].header("X-Virus-Status")[0]
