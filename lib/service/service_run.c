@@ -294,6 +294,19 @@ static void standalone_session(struct service_run *r)
     loop_stop();
 }
 
+/* A process whose loop stands still for daemon_timeout ends by SIGALRM.  The queue
+ * manager has a limit of its own. */
+static void watchdog_fiber(void *arg)
+{
+    struct service_run *r = arg;
+
+    while (!r->is_stopping) {
+        int64_t limit = conf_time(r->s.conf, P_daemon_timeout);
+        alarm((unsigned)(limit / CLOCK_SECOND));
+        (void)fiber_sleep(limit / 3);
+    }
+}
+
 static void start_fiber(void *arg)
 {
     struct service_run *r = arg;
@@ -311,6 +324,8 @@ static void start_fiber(void *arg)
         fiber_spawn("status", status_fiber, r);
     if (r->s.program->session && !r->s.program->reload)
         fiber_spawn("idle", idle_fiber, r);
+    if (r->status && strcmp(r->s.program->name, "qmgr") != 0)
+        fiber_spawn("watchdog", watchdog_fiber, r);
 }
 
 int service_run(struct service_run *r)

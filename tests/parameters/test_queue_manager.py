@@ -135,16 +135,19 @@ def test_filter_without_a_next_hop(room, net):
         assert wait_until(lambda: host.messages, "the mail")[0].recipients == ["a@far.test"]
 
 
-def test_watchdog(room, net):
-    """qmgr_daemon_timeout: a queue manager that stands still is ended, and another one goes on"""
-    with new_site(room / "dog", net, qmgr_daemon_timeout="2s") as one:
+@pytest.mark.parametrize("program, name", [("qmgr", "qmgr_daemon_timeout"), ("smtpd", "daemon_timeout")])
+def test_watchdog(room, net, program, name):
+    """qmgr_daemon_timeout daemon_timeout: a process that stands still is ended, and another one goes on"""
+    with new_site(room / f"{program}.dog", net, **{name: "2s"}) as one:
         one.send("chris@maison.mrs", "chris@maison.mrs")
         one.wait_log("qmgr.*removed")
-        process = int(re.search(r" postfix/qmgr\[(\d+)\]", one.log())[1])
+        time.sleep(2.5)  # one that works is left alone
+        process = int(re.search(rf" postfix/{program}\[(\d+)\]", one.log())[1])
+        assert not one.log_lines("killed by signal")
         os.kill(process, signal.SIGSTOP)
         time.sleep(2.5)
         os.kill(process, signal.SIGCONT)
-        one.wait_log(rf"master.*process \S+qmgr pid {process} killed by signal 14")
+        one.wait_log(rf"master.*process \S+{program} pid {process} killed by signal 14")
         one.send("chris@maison.mrs", "chris@maison.mrs")
         one.wait_log("qmgr.*removed", count=2)
 
