@@ -6,7 +6,7 @@ Usage: demo.py STAGE [--once]
 Makes an instance beside STAGE (below /tmp, and gone at the end, when its user may not enter there) and starts it as an
 ordinary user. Three messages travel through it: one over SMTP, one from a program to a list (a local mailbox
 and another host), one that the other host refuses and that comes back. Of each it shows what every program logged and
-what that means, and then the mailbox. The log stays in view until Ctrl-C; with --once all stops at once.
+what that means, and then the mailbox, which it reads over POP3 and IMAP as a mail program would. The log stays in view until Ctrl-C; with --once all stops at once.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ PATIENCE = 20
 HOST = "gw1.maison.test"
 DOMAIN = "maison.test"
 USER = f"chris@{DOMAIN}"
+PASSWORD = "sesame"
 LIST = f"famille@{HOST}"
 FRIEND = "ami@ailleurs.test"
 NOBODY = "inconnu@ailleurs.test"
@@ -59,6 +60,8 @@ virtual_mailbox_maps = inline:{{ {user}=chris/ }}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
+# One password; {{PLAIN}} is for demos only: `diligence user passwd` keeps a hash.
+auth_password_maps = inline:{{ {{{user}={{PLAIN}}{password}}} }}
 """
 
 MASTER_CF = """\
@@ -81,6 +84,17 @@ discard        unix  -  -  n  -     -  discard
 local          unix  -  n  n  -     -  local
 virtual        unix  -  n  n  -     -  virtual
 lmtp           unix  -  -  n  -     -  lmtp
+# Reading mail: IMAP and POP3, with STARTTLS and with TLS from the first byte.
+127.0.0.1:{imap} inet  n  -  n  -     -  imap-login
+127.0.0.1:{imaps} inet  n  -  n  -     -  imap-login
+    -o login_tls_wrappermode=yes
+127.0.0.1:{pop3} inet  n  -  n  -     -  pop3-login
+127.0.0.1:{pop3s} inet  n  -  n  -     -  pop3-login
+    -o login_tls_wrappermode=yes
+store          unix  -  n  n  -     -  store
+auth           unix  -  -  n  -     -  auth
+anvil          unix  -  -  n  -     1  anvil
+tlsmgr         unix  -  -  n  1000? 1  tlsmgr
 postlog        unix-dgram n - n  -     1  postlogd
 """
 
@@ -182,6 +196,7 @@ class Demo:
         self.elsewhere.on("RCPT", lambda session, line: f"550 5.1.1 <{NOBODY}>: no such user here"
                           if NOBODY in line else None)
         self.port = free_port()
+        self.ports = {name: free_port() for name in ("imap", "imaps", "pop3", "pop3s")}
         for name in ("queue", "mail", "data", "etc"):
             path = self.place / name
             shutil.rmtree(path, ignore_errors=True)
@@ -189,6 +204,7 @@ class Demo:
         with contextlib.suppress(FileNotFoundError):
             self.log.unlink()
         values = {"place": self.place, "host": HOST, "domain": DOMAIN, "user": USER, "friend": FRIEND,
+                  "password": PASSWORD, **self.ports,
                   "port": self.port, "elsewhere": self.elsewhere.port,
                   "uid": self.user.pw_uid, "gid": self.user.pw_gid}
         (self.config / "main.cf").write_text(MAIN_CF.format(**values))
@@ -264,6 +280,32 @@ class Demo:
                 say(f"    {line}")
             say()
 
+    def read_back(self):
+        """The first message, as curl gets it over POP3 and IMAP, with TLS from the first byte and by command."""
+        for what, url in (("POP3, TLS by STLS", f"pop3://127.0.0.1:{self.ports['pop3']}/1"),
+                          ("POP3S", f"pop3s://127.0.0.1:{self.ports['pop3s']}/1"),
+                          ("IMAP, TLS by STARTTLS", f"imap://127.0.0.1:{self.ports['imap']}/INBOX;MAILINDEX=1"),
+                          ("IMAPS", f"imaps://127.0.0.1:{self.ports['imaps']}/INBOX;MAILINDEX=1")):
+            started = time.monotonic()
+            done = subprocess.run(["curl", "-sS", "-k", "--ssl-reqd", "--user", f"{USER}:{PASSWORD}", url],
+                                  capture_output=True, check=False, timeout=PATIENCE)
+            if done.returncode != 0:
+                sys.exit(f"demo: {what}: {done.stderr.decode()}{self.read_log()[-3000:]}")
+            subject = re.search(rb"(?m)^Subject: (.*?)\r?$", done.stdout)
+            say(f"  {what:<22} {len(done.stdout)} bytes, \"{subject[1].decode()}\", "
+                f"{1000 * (time.monotonic() - started):.0f} ms with the handshake")
+
+    def show_account(self):
+        """What a mail program asks for."""
+        ports = self.ports
+        title("An account for a mail program (Thunderbird, mutt, ...)")
+        say(f"  user name       {USER}   (all of it, with the \"@\")")
+        say(f"  password        {PASSWORD}   (\"normal password\")")
+        say(f"  incoming, IMAP  127.0.0.1  port {ports['imaps']} SSL/TLS, or {ports['imap']} STARTTLS")
+        say(f"  incoming, POP3  127.0.0.1  port {ports['pop3s']} SSL/TLS, or {ports['pop3']} STARTTLS")
+        say(f"  outgoing, SMTP  127.0.0.1  port {self.port} no encryption, no password")
+        say(f"  {DIM}The certificate was made by the demo itself: the program will ask whether to trust it.{PLAIN}")
+
     def show_elsewhere(self):
         for message in self.elsewhere.messages:
             say(f"  from <{message.sender}> to <{message.recipients[0]}>: {message.header('Subject')[0]}")
@@ -288,7 +330,8 @@ class Demo:
         say(f"  talk to it         telnet 127.0.0.1 {self.port}")
         say(f"  write to chris     printf 'Subject: moi\\n\\nbonjour\\n' | {prefix}{binary}/sendmail -C {where} {USER}")
         say(f"  look at the queue  {prefix}{binary}/mailq -C {where}")
-        say(f"  read the mail      ls {self.mailbox}")
+        say(f"  read the mail      curl -k --user {USER}:{PASSWORD} "
+            f"'imaps://127.0.0.1:{self.ports['imaps']}/INBOX;MAILINDEX=1'")
         say(f"  change something   edit {where}/main.cf, then {prefix}{binary}/diligence -c {where} reload")
         title(f"The log, {self.log}. Ctrl-C stops everything")
 
@@ -311,6 +354,9 @@ def travel(demo):
     demo.show_elsewhere()
     title(f"The mailbox of {USER}")
     demo.show_mailbox()
+    title("The same over the network")
+    demo.read_back()
+    demo.show_account()
 
 
 def main():
