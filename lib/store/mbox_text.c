@@ -75,7 +75,7 @@ static bool next_field(struct view *rest, struct view *field)
     size_t n = 0;
 
     if (rest->n == 0 || rest->p[0] == '\n' ||
-        (rest->p[0] == '\r' && rest->n > 1 && rest->p[1] == '\n'))
+        (rest->p[0] == '\r' && (rest->n == 1 || rest->p[1] == '\n')))
         return false;
     do {
         size_t line = view_find(view_from(*rest, n), '\n');
@@ -208,7 +208,7 @@ static size_t header_size(struct view text)
         ;
     size_t n = text.n - rest.n;
     if (rest.n > 0)
-        n += rest.p[0] == '\r' ? 2 : 1;
+        n += rest.p[0] == '\r' && rest.n > 1 ? 2 : 1;
     return n;
 }
 
