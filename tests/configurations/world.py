@@ -48,7 +48,11 @@ class World(Instance):
 
     def port_of(self, service):
         """The test's port for a service name or a number of the real host."""
-        return self.ports.setdefault(service, free_port())
+        while service not in self.ports:
+            port = free_port()
+            if port not in self.ports.values():
+                self.ports[service] = port
+        return self.ports[service]
 
     def translate(self, text):
         """TEXT with the paths, users and ports of the test."""
