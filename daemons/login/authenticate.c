@@ -185,9 +185,10 @@ enum login_outcome session_check_password(struct session *s, struct arena *a,
     l.sasl.has_initial = true;
     l.sasl.initial = str_view(&message);
     enum sasl_outcome o = auth_login(&l, VIEW("PLAIN"));
+    /* These may lie in the message. */
+    l.sasl.user = arena_dup(a, l.sasl.user.n > 0 ? l.sasl.user : user);
+    l.sasl.authorize = arena_dup(a, l.sasl.authorize);
     explicit_bzero(message.p, message.n);
     str_done(&message);
-    if (l.sasl.user.n == 0)
-        l.sasl.user = user;
     return conclude(s, &l, o, VIEW("PLAIN"), false);
 }

@@ -46,6 +46,12 @@ struct store_link *store_link_new(struct login *l)
     return k;
 }
 
+void store_link_free(struct store_link *k)
+{
+    hash_free(k->gifts, NULL);
+    memory_free(k);
+}
+
 static struct view tag_key(const uint64_t *tag)
 {
     return (struct view){(const char *)tag, sizeof *tag};

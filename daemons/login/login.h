@@ -73,6 +73,9 @@ struct session {
 /* --- setup.c --- */
 struct login *login_new(struct service *service, struct error *e) MUST_CHECK;
 
+/* For tests: let all go; no session may run. */
+void login_free(struct login *l);
+
 /* --- session.c --- */
 /* Serve STREAM, which it takes over, for PEER.  May suspend. */
 void session_serve(struct login *l, struct stream *stream,
@@ -99,6 +102,7 @@ void client_limits_end(struct session *s);
 /* --- starttls.c --- */
 /* What is wrong is logged, and TLS is not offered then. */
 void login_tls_setup(struct login *l);
+void login_tls_free(struct login *l);
 bool session_offers_tls(const struct session *s);
 /* May a password be said now? */
 bool session_is_safe(const struct session *s);
@@ -129,6 +133,7 @@ enum login_outcome session_check_password(struct session *s, struct arena *a,
 
 /* --- give.c --- */
 struct store_link *store_link_new(struct login *l);
+void store_link_free(struct store_link *k); /* tests */
 enum give_result {
     GIVE_TAKEN,   /* the session is over here */
     GIVE_REFUSED, /* *E tells why; the session goes on */

@@ -65,3 +65,12 @@ struct login *login_new(struct service *service, struct error *e)
     l->store = store_link_new(l);
     return auth_server_check(&l->auth, e) ? l : NULL;
 }
+
+void login_free(struct login *l)
+{
+    login_tls_free(l);
+    match_close(l->limit_exceptions);
+    hosts_access_close(l->hosts);
+    store_link_free(l->store);
+    memory_free(l);
+}

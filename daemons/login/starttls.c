@@ -28,6 +28,13 @@ void login_tls_setup(struct login *l)
     tls_tickets_share(c);
 }
 
+void login_tls_free(struct login *l)
+{
+    tls_server_free(l->tls);
+    if (l->tls_loglevels)
+        maps_close(l->tls_loglevels);
+}
+
 bool session_offers_tls(const struct session *s)
 {
     return s->login->tls && !tls_is_on(&s->tls);
