@@ -14,7 +14,7 @@ MESSAGE = b"Subject: =?utf-8?q?=C3=A9t=C3=A9?=\nX-Odd:  two  blanks\n\n.one\n..t
 
 @pytest.fixture(scope="module", name="site")
 def fixture_site(module_place):
-    with Site(module_place, login_tls_auth_only="no") as site:
+    with Site(module_place, login_tls_auth_only="no", store_workers_per_uid="1") as site:
         yield site
 
 
