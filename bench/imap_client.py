@@ -3,6 +3,7 @@
 import socket
 
 PIECE = 1 << 20
+TAIL = 4096  # longer than any last line
 
 
 class Client:
@@ -49,7 +50,7 @@ class Imap(Client):
             count += n
             if keep:
                 kept.append(bytes(self.buffer[:n]))
-            tail = (tail + bytes(self.buffer[max(0, n - 400):n]))[-400:]
+            tail = (tail + bytes(self.buffer[max(0, n - TAIL):n]))[-TAIL:]
             if tail.endswith(b"\r\n"):
                 last = tail[:-2].rsplit(b"\n", 1)[-1]
                 if last.startswith(mark):

@@ -147,9 +147,20 @@ struct view view_trim(struct view v, struct view set)
     return v;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 struct view view_trim_space(struct view v)
 {
-    return view_trim(v, VIEW(" \t\r\n"));
+    while (v.n > 0 && is_blank(v.p[v.n - 1]))
+        v.n--;
+    while (v.n > 0 && is_blank(v.p[0])) {
+        v.p++;
+        v.n--;
+    }
+    return v;
 }
 
 /* Cut V at offset AT, which may be VIEW_NPOS. */

@@ -190,10 +190,17 @@ const struct mailbox_message *mailbox_at(const struct mailbox *b, size_t i)
     return i < b->n ? &b->messages[i] : NULL;
 }
 
+/* UIDs rise by at least one a message: that bounds the place from both ends, and finds it
+ * at once where few messages are gone. */
 size_t mailbox_position(const struct mailbox *b, uint32_t uid)
 {
-    size_t low = 0, high = b->n;
-
+    if (b->n == 0 || uid <= b->messages[0].uid)
+        return 0;
+    uint32_t first = b->messages[0].uid, last = b->messages[b->n - 1].uid;
+    if (uid > last)
+        return b->n;
+    size_t low = last - uid < b->n ? b->n - 1 - (last - uid) : 0;
+    size_t high = uid - first < b->n ? uid - first : b->n - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (b->messages[middle].uid < uid)
@@ -298,13 +305,27 @@ void mailbox_insert(struct mailbox *b, const struct mailbox_message *m)
         forget_table(b);
 }
 
-void mailbox_squeeze(struct mailbox *b)
+void mailbox_drop(struct mailbox_message *m)
 {
+    memory_free(m->key);
+    m->key = NULL;
+}
+
+void mailbox_squeeze(struct mailbox *b, uint64_t modseq)
+{
+    struct index *ix = b->account->index;
     size_t kept = 0;
 
-    for (size_t i = 0; i < b->n; i++)
-        if (b->messages[i].key)
+    for (size_t i = 0; i < b->n; i++) {
+        size_t first = i;
+        while (i < b->n && !b->messages[i].key)
+            index_vanished_add(ix, b->id, b->messages[i++].uid, modseq);
+        if (i > first)
+            index_messages_remove(ix, b->id, b->messages[first].uid,
+                                  b->messages[i - 1].uid);
+        if (i < b->n)
             b->messages[kept++] = b->messages[i];
+    }
     b->n = kept;
     forget_table(b);
 }
@@ -362,8 +383,12 @@ void uid_list_release(struct uid_list *l)
 
 size_t uid_list_find(const struct uid_list *l, uint32_t uid)
 {
-    size_t low = 0, high = l->n;
-
+    /* As in mailbox_position(). */
+    if (l->n == 0 || uid < l->uids[0] || uid > l->uids[l->n - 1])
+        return SIZE_MAX;
+    uint32_t first = l->uids[0], last = l->uids[l->n - 1];
+    size_t low = last - uid < l->n ? l->n - 1 - (last - uid) : 0;
+    size_t high = uid - first < l->n ? uid - first : l->n - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (l->uids[middle] < uid)

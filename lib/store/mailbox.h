@@ -206,7 +206,7 @@ enum mailbox_cache_kind {
     CACHE_BODYSTRUCTURE,
     CACHE_HEADERS,
     CACHE_PREVIEW,
-    CACHE_TEXT, /* for searches */
+    CACHE_FIELDS, /* header fields that lists of messages show, and searches look at */
     CACHE_KINDS
 };
 /* Called for each stored piece by rising UID; false ends the walk.  Must not suspend, nor

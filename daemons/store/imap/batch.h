@@ -42,6 +42,9 @@ void batch_load(struct batch *b, const uint32_t *uids, size_t n, unsigned kinds)
 bool batch_bytes(struct batch *b, size_t i, struct view *out);
 /* The tree of message I; valid as long as its bytes. */
 bool batch_structure(struct batch *b, size_t i, const struct message_part **root);
+/* Does CACHE_FIELDS hold the header field NAME, in any case of letters? Does not suspend.
+ */
+bool batch_has_field(struct view name);
 /* A piece of message I; made when it is not there. */
 bool batch_piece(struct batch *b, size_t i, enum mailbox_cache_kind kind,
                  struct view *out);

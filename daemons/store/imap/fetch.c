@@ -97,7 +97,7 @@ static bool add_thread_id(struct fetch *f, size_t i, const struct mailbox_messag
 
     if (id == 0) {
         uint32_t uid = m->uid;
-        if (!batch_piece(&f->batch, i, CACHE_HEADERS, &headers))
+        if (!batch_piece(&f->batch, i, CACHE_FIELDS, &headers))
             return false;
         id = thread_id_of(headers);
         mailbox_set_thread(f->batch.box, uid, id);
@@ -257,11 +257,10 @@ static unsigned pieces_for(const struct imap_fetch *what)
         pieces |= KIND(CACHE_PREVIEW);
     for (size_t i = 0; i < what->count; i++) {
         const struct imap_fetch_item *item = &what->items[i];
+        enum mailbox_cache_kind kind = section_piece(&item->section);
         bool is_section = item->kind & (IMAP_FETCH_SECTION | IMAP_FETCH_RFC822_HEADER);
-        if (is_section && item->section.depth == 0 &&
-            item->section.text != IMAP_SECTION_ALL &&
-            item->section.text != IMAP_SECTION_TEXT)
-            pieces |= KIND(CACHE_HEADERS);
+        if (is_section && kind != CACHE_KINDS)
+            pieces |= KIND(kind);
     }
     return pieces;
 }

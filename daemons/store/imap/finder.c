@@ -30,6 +30,14 @@ struct finder {
 
 /* --- before the search --- */
 
+/* The piece of the index that tells about NODE. */
+static enum mailbox_cache_kind piece_for(const struct imap_search_node *node)
+{
+    return node->key == IMAP_SEARCH_HEADER && !batch_has_field(node->header)
+               ? CACHE_HEADERS
+               : CACHE_FIELDS;
+}
+
 static bool prepare_node(struct finder *f, struct imap_search_node *node)
 {
     struct imap *s = f->imap;
@@ -51,7 +59,7 @@ static bool prepare_node(struct finder *f, struct imap_search_node *node)
             imap_set_resolve(&node->set, uids->n > 0 ? uids->uids[uids->n - 1] : 0);
         break;
     case IMAP_SEARCH_HEADER:
-        f->pieces |= KIND(CACHE_HEADERS);
+        f->pieces |= KIND(piece_for(node));
         node->cookie = message_needle_new(s->arena, node->string);
         break;
     case IMAP_SEARCH_BODY:
@@ -61,7 +69,8 @@ static bool prepare_node(struct finder *f, struct imap_search_node *node)
     case IMAP_SEARCH_SENT_BEFORE:
     case IMAP_SEARCH_SENT_ON:
     case IMAP_SEARCH_SENT_SINCE:
-        f->pieces |= KIND(CACHE_HEADERS);
+    case IMAP_SEARCH_THREADID:
+        f->pieces |= KIND(CACHE_FIELDS);
         break;
     case IMAP_SEARCH_MODSEQ:
         s->enabled |= ENABLED_CONDSTORE;
@@ -86,7 +95,6 @@ static bool prepare_node(struct finder *f, struct imap_search_node *node)
     case IMAP_SEARCH_OLDER:
     case IMAP_SEARCH_YOUNGER:
     case IMAP_SEARCH_EMAILID:
-    case IMAP_SEARCH_THREADID:
         break;
     }
     return true;
@@ -253,7 +261,7 @@ static enum verdict judge_content(struct finder *f, const struct imap_search_nod
         return verdict(batch_bytes(&f->batch, i, &bytes) &&
                        message_needle_in_message(node->cookie, bytes,
                                                  node->key == IMAP_SEARCH_TEXT));
-    if (!batch_piece(&f->batch, i, CACHE_HEADERS, &bytes))
+    if (!batch_piece(&f->batch, i, piece_for(node), &bytes))
         return NO;
     if (node->key == IMAP_SEARCH_HEADER)
         return verdict(is_in_header(node, bytes));

@@ -22,6 +22,19 @@ static enum section_result add_header(struct view header,
     return SECTION_OK;
 }
 
+enum mailbox_cache_kind section_piece(const struct imap_section *section)
+{
+    if (section->depth > 0 || !is_header(section))
+        return CACHE_KINDS;
+    if (section->text != IMAP_SECTION_FIELDS)
+        return CACHE_HEADERS;
+    for (size_t i = 0; i < section->field_count; i++) {
+        if (!batch_has_field(section->fields[i]))
+            return CACHE_HEADERS;
+    }
+    return CACHE_FIELDS;
+}
+
 /* Of the message itself: no part number. */
 static enum section_result whole_text(struct batch *b, size_t i,
                                       const struct imap_section *section, struct str *out)
@@ -29,7 +42,7 @@ static enum section_result whole_text(struct batch *b, size_t i,
     struct view bytes, header;
 
     if (is_header(section)) {
-        if (!batch_piece(b, i, CACHE_HEADERS, &header))
+        if (!batch_piece(b, i, section_piece(section), &header))
             return SECTION_FAILED;
         return add_header(header, section, out);
     }

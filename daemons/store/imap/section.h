@@ -15,6 +15,9 @@ enum section_result {
     SECTION_FAILED       /* see b->result */
 };
 
+/* The piece that SECTION of a whole message is made of; CACHE_KINDS: the bytes. Does not
+ * suspend. */
+enum mailbox_cache_kind section_piece(const struct imap_section *section);
 /* Append what SECTION names of message I to OUT, with CR LF line ends. */
 enum section_result section_text(struct batch *b, size_t i,
                                  const struct imap_section *section, struct str *out);

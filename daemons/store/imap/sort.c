@@ -23,9 +23,9 @@ static void each_header(struct imap *s, const struct found *found, bool with_hea
     batch_init(&b, s, s->selected->box);
     for (size_t at = 0; at < found->n; at += BATCH_MESSAGES) {
         size_t n = found->n - at < BATCH_MESSAGES ? found->n - at : BATCH_MESSAGES;
-        batch_load(&b, found->uids + at, n, with_headers ? KIND(CACHE_HEADERS) : 0);
+        batch_load(&b, found->uids + at, n, with_headers ? KIND(CACHE_FIELDS) : 0);
         for (size_t i = 0; i < n; i++) {
-            if (with_headers && !batch_piece(&b, i, CACHE_HEADERS, &headers))
+            if (with_headers && !batch_piece(&b, i, CACHE_FIELDS, &headers))
                 continue;
             const struct mailbox_message *m = mailbox_find(b.box, found->uids[at + i]);
             if (m)
