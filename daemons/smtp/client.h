@@ -19,7 +19,7 @@
 #include "rewrite/hosts.h"
 #include "smtp/ehlo.h"
 #include "smtp/reply.h"
-#include "tls/dane.h"
+#include "tls/plan.h"
 #include "tls/tls.h"
 
 /* One parameter under its two names: smtp_x, or lmtp_x when the process is lmtp. */
@@ -58,14 +58,6 @@ struct client {
 #define FLAG_ORIGINAL_TO  2
 #define FLAG_RETURN_PATH  4
 #define FLAG_FINAL        8
-
-/* What a connection to one host must be. */
-struct tls_plan {
-    struct tls_policy policy;
-    struct view domain; /* of the next hop */
-    bool has_dane;
-    struct tls_dane dane;
-};
 
 struct connection {
     struct list_link link; /* in client.cached while idle */

@@ -1,4 +1,4 @@
-/* starttls - encryption of a connection: the policy, DANE, the command, the handshake
+/* starttls - encryption of a connection: the plan, the command, the handshake
  *
  * RFC 3207, RFC 7672; TLS_README "Client TLS security levels".  A server that must be
  * encrypted and is not, or that cannot prove what it must, gets no mail: the next host
@@ -7,116 +7,19 @@
 #include "client.h"
 
 #include "base/log.h"
-#include "tls/dane.h"
-
-/* --- the policy --- */
-
-/* The domain of DESTINATION, for names in certificates. */
-static struct view domain_of(const struct client *c, struct view destination)
-{
-    struct net_endpoint to;
-    if (!net_endpoint_parse(destination, &to) || to.unix_path)
-        return conf_view(c->conf, P_myhostname);
-    return to.host;
-}
-
-/* DANE cannot be had for this host: REASON. */
-static enum result no_dane(struct tls_plan *p, const char *reason, struct error *e)
-{
-    bool is_needed = p->policy.level == TLS_LEVEL_DANE_ONLY;
-    log_debug("%s TLS level: %s", tls_level_name(p->policy.level), reason);
-    if (is_needed)
-        error_set(e, "4.7.5", "%s", reason);
-    p->policy.level = TLS_LEVEL_MAY;
-    return is_needed ? TEMPFAIL : OK;
-}
-
-/* MX records that DNSSEC does not vouch for (smtp_tls_dane_insecure_mx_policy).  True
- * when TLSA records are still to be asked for. */
-static bool weigh_insecure_mx(const struct client *c, struct tls_plan *p)
-{
-    struct view word =
-        view_trim_space(conf_view(c->conf, P_smtp_tls_dane_insecure_mx_policy));
-    if (p->policy.level == TLS_LEVEL_DANE_ONLY)
-        return true;
-    if (view_eq_case(word, VIEW("dane")))
-        p->policy.level = TLS_LEVEL_HALF_DANE;
-    else
-        p->policy.level =
-            view_eq_case(word, VIEW("encrypt")) ? TLS_LEVEL_ENCRYPT : TLS_LEVEL_MAY;
-    return p->policy.level != TLS_LEVEL_MAY;
-}
-
-/* The records of the host's final name, else of the name that we know it by. */
-static enum tls_dane_status find_records(const struct client *c, const struct host *t,
-                                         struct tls_plan *p, struct arena *a,
-                                         struct error *e)
-{
-    uint16_t port = net_address_port(&t->address);
-    enum tls_dane_status found = TLS_DANE_NONE;
-    if (t->canonical.n > 0 && !view_eq_case(t->canonical, t->name))
-        found = tls_dane_find(c->conf, t->canonical, port, a, &p->dane, e);
-    if (found == TLS_DANE_NONE)
-        found = tls_dane_find(c->conf, t->name, port, a, &p->dane, e);
-    return found;
-}
-
-static enum result plan_dane(const struct client *c, const struct host *t,
-                             struct tls_plan *p, struct arena *a, struct error *e)
-{
-    bool force = conf_bool(c->conf, PARAMETER(c, tls_force_insecure_host_tlsa_lookup));
-    if (!view_eq_case(conf_view(c->conf, PARAMETER(c, dns_support_level)),
-                      VIEW("dnssec")))
-        return no_dane(p, "dane configured with dnssec lookups disabled", e);
-    if (!t->is_secure && !force)
-        return no_dane(p, "non DNSSEC destination", e);
-    if (t->by_mx && !t->mx_is_secure && p->policy.level == TLS_LEVEL_DANE_ONLY)
-        return no_dane(p, "non DNSSEC destination", e);
-    enum tls_dane_status found = find_records(c, t, p, a, e);
-    if (found == TLS_DANE_TEMPFAIL)
-        return TEMPFAIL;
-    if (found == TLS_DANE_NONE)
-        return no_dane(p, "no TLSA records found", e);
-    if (t->by_mx && !t->mx_is_secure && !weigh_insecure_mx(c, p))
-        return OK;
-    if (found == TLS_DANE_FOUND && tls_policy_by_dane(&p->policy)) {
-        p->has_dane = true;
-        return OK;
-    }
-    if (p->policy.level == TLS_LEVEL_DANE_ONLY)
-        return no_dane(p, "TLSA records unusable", e);
-    p->policy.level = TLS_LEVEL_ENCRYPT;
-    return OK;
-}
 
 enum result starttls_plan(struct client *c, struct view destination, const struct host *t,
                           struct arena *a, struct tls_plan *p, struct error *e)
 {
-    bool is_unix = net_address_family(&t->address) == AF_UNIX;
-    struct view key = destination;
-    *p = (struct tls_plan){.domain = domain_of(c, destination)};
-    if (!c->tls_policies)
-        return OK;
-    if (view_starts(key, VIEW("inet:")) || view_starts(key, VIEW("unix:")))
-        key = view_from(key, 5);
-    if (tls_policy_find(c->tls_policies, key, t->name, a, &p->policy, e) != OK)
-        return TEMPFAIL;
-    if (is_unix && p->policy.level == TLS_LEVEL_MAY) {
-        log_warning("%.*s: opportunistic TLS encryption is not appropriate for "
-                    "unix-domain destinations.",
-                    VIEW_FMT(destination));
-        p->policy.level = TLS_LEVEL_NONE;
-    }
-    if (!tls_policy_by_dane(&p->policy))
-        return OK;
-    if (is_unix) {
-        log_warning("%.*s: the \"dane\" security level is invalid for delivery via "
-                    "unix-domain sockets",
-                    VIEW_FMT(destination));
-        error_set(e, "4.7.5", "client TLS configuration problem");
-        return TEMPFAIL;
-    }
-    return plan_dane(c, t, p, a, e);
+    struct tls_target target = {.destination = destination,
+                                .name = t->name,
+                                .canonical = t->canonical,
+                                .port = net_address_port(&t->address),
+                                .is_unix = net_address_family(&t->address) == AF_UNIX,
+                                .is_secure = t->is_secure,
+                                .by_mx = t->by_mx,
+                                .mx_is_secure = t->mx_is_secure};
+    return tls_plan_make(c->conf, c->lmtp, c->tls_policies, &target, a, p, e);
 }
 
 bool starttls_may_reuse(const struct connection *k, const struct tls_plan *p,

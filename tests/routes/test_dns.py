@@ -1,5 +1,6 @@
 """From a domain to the hosts that take its mail; rows of group C."""
 
+import concurrent.futures
 import re
 
 import pytest
@@ -58,7 +59,7 @@ def test_preference(net, gw):
 
 
 def test_equal_preference_is_shuffled(net, connect):
-    """S042: hosts of equal preference share the load; smtp_randomize_addresses=no: in order."""
+    """S042: hosts of equal preference share the load."""
     hosts = [net.host(f"mx{i}.example") for i in range(3)]
     net.mx("grand.example", *(f"10 mx{i}.example" for i in range(3)))
     gw = connect(smtpd_peername_lookup="no", smtp_connection_cache_on_demand="no").start()
@@ -66,6 +67,18 @@ def test_equal_preference_is_shuffled(net, connect):
         send(gw, "grand.example")
         wait_until(lambda n=i: sum(len(h.messages) for h in hosts) == n + 1, "the message")
     assert all(host.messages for host in hosts)  # by chance one misses: 3 * (2/3)^24 = 0.02 %
+
+
+def test_equal_preference_in_order(net, connect):
+    """S042: smtp_randomize_addresses=no: always the same host of several with one preference."""
+    hosts = [net.host(f"mx{i}.example") for i in range(3)]
+    net.mx("grand.example", *(f"10 mx{i}.example" for i in range(3)))
+    gw = connect(smtpd_peername_lookup="no", smtp_connection_cache_on_demand="no",
+                 smtp_randomize_addresses="no").start()
+    for i in range(8):
+        send(gw, "grand.example")
+        wait_until(lambda n=i: sum(len(h.messages) for h in hosts) == n + 1, "the message")
+    assert sorted(len(host.messages) for host in hosts) == [0, 0, 8]
 
 
 def test_fallback_to_next_mx(net, gw):
@@ -196,13 +209,17 @@ def test_client_names(net, connect):
 
 
 def test_no_resolver(net, connect):
-    """S049: no name server in reach: remote mail is deferred with 4.4.3, never bounced."""
+    """S049: no name server in reach: remote mail is deferred with 4.4.3, never bounced; `check` says so."""
     gw = connect(smtpd_peername_lookup="no", resolver_nameservers="127.10.0.200@9").start()
-    qid = send(gw, "enprovence.com")
-    line = gw.wait_log(rf"{qid}: to=<eme13@enprovence\.com>.*status=", patience=60)[0]
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # both wait for answers that do not come
+        check = pool.submit(command, gw, "check", "domain", "enprovence.com", check=False)
+        qid = send(gw, "enprovence.com")
+        line = gw.wait_log(rf"{qid}: to=<eme13@enprovence\.com>.*status=", patience=60)[0]
+        code, text = check.result()
     assert "dsn=4.4.3, status=deferred (Host or domain name not found. Name service error for " \
            "name=enprovence.com type=MX: Host not found, try again)" in line
     assert qid in gw.queue_ids()
+    assert code == 75 and text.startswith("no answer: Host or domain name not found."), text
 
 
 def test_no_such_domain(net, gw):
@@ -268,9 +285,19 @@ def test_lookup(net, gw):
     net.mx("enprovence.com", "100 dns2.monaco.net", "0 mail.monaco.net")
     code, text = command(gw, "lookup", "enprovence.com")
     assert code == 0
-    hosts = [line.split() for line in text.splitlines() if line.startswith("  ")]
+    hosts = [line.split() for line in text.splitlines() if re.match("  [0-9]", line)]
     assert hosts == [["0", "mail.monaco.net", f"[{first.address}]:{net.port}"],
                      ["100", "dns2.monaco.net", f"[{second.address}]:{net.port}"]]
+
+
+def test_lookup_shows_the_policy(net, gw):
+    """S051: the policy table's word for the domain, and the names that a certificate must have."""
+    net.domain("enprovence.com")
+    table = gw.table("tls_policy", "enprovence.com secure match=mx.enprovence.com:.enprovence.com\n")
+    gw.set(smtp_tls_security_level="may", smtp_tls_policy_maps=table).write()
+    net.domain("ailleurs.example")
+    assert "\n      TLS secure, match mx.enprovence.com:.enprovence.com\n" in command(gw, "lookup", "enprovence.com")[1]
+    assert "\n      TLS may\n" in command(gw, "lookup", "ailleurs.example")[1]
 
 
 def test_lookup_follows_transport(net, gw):

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from harness.instance import Dialogue, wait_until
+from harness.instance import ROOT, Dialogue, wait_until
 
 from .people import CHRIS, LOULOU, run_as
 
@@ -258,6 +258,16 @@ def test_own_templates(gw, host):
     r = wait_report(gw)
     assert r.message["Subject"] == "Message non remis"
     assert r.text.startswith("Désolé, de la part de gw1.maison.mrs.\n")
+
+
+def test_shipped_french_templates(gw, host):
+    """S196: conf/bounce.cf.fr, as it is shipped."""
+    host.on("RCPT", NO)
+    gw.set(bounce_template_file=ROOT / "conf/bounce.cf.fr").start()
+    gw.send(ME, "eme13@enprovence.com", ORIGINAL)
+    r = wait_report(gw)
+    assert r.message["Subject"] == "Message non remis, retour a l'expediteur"
+    assert r.text.startswith("Ici le service de messagerie de la machine gw1.maison.mrs.\n\nDésolé : ")
 
 
 def test_notify_never(gw, host):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pwd
 import re
 import textwrap
 
@@ -76,6 +77,32 @@ def test_message_is_completed(gateway):
                  rf"Return-Path: <chef@{HERE}>", r"Received: by .*"):
         assert len(re.findall(rf"(?m)^{line}$", header)) == 1, (line, header)
     assert gateway.log_lines(r"postfix/cleanup\[\d+\]: \w+: message-id=<")
+
+
+def test_delivered_to_stops_a_loop(gateway):
+    """S061: mail that was delivered to the same address before comes back; it goes round no more."""
+    gateway.set(smtpd_peername_lookup="no").start()
+    qid = gateway.send(f"{LOULOU}@{HERE}", f"{CHRIS}@{HERE}",
+                       f"Delivered-To: {CHRIS}@{HERE}\nSubject: boucle\n\nx\n")
+    gateway.wait_log(rf"{qid}: to=<{CHRIS}@gw1\.maison\.mrs>, relay=local, .*dsn=5\.4\.6, status=bounced "
+                     rf"\(mail forwarding loop for {CHRIS}@gw1\.maison\.mrs\)")
+    gateway.wait_queue_empty()
+    if LOULOU != CHRIS:
+        assert not gateway.mbox(CHRIS)
+
+
+@pytest.mark.parametrize("form, line", [("standard", "From: {name} <{user}@gw1.maison.mrs>"),
+                                        ("obsolete", "From: {user}@gw1.maison.mrs ({name})")])
+def test_full_name(gateway, form, line):
+    """S063: the full name of the account (GECOS) in the form that header_from_format says."""
+    name = pwd.getpwnam(CHRIS).pw_gecos.split(",")[0]
+    if not name:
+        pytest.skip("this account has no full name")
+    gateway.set(header_from_format=form, mynetworks="127.0.0.1").start()
+    run_as(CHRIS if not IS_ROOT else "root", gateway, "sendmail", *(["-F", name, "-f", CHRIS] if IS_ROOT else []),
+           CHRIS, stdin="Subject: x\n\nx\n")
+    mail = wait_until(lambda: gateway.mbox(CHRIS), "the mail").decode()
+    assert "\n" + line.format(name=name, user=CHRIS) + "\n" in mail, mail
 
 
 def test_limits_of_the_virtual_service(gateway):

@@ -53,12 +53,12 @@ def test_oldest_first(tmp_path):
     done = trace(file)
     assert done.returncode == 0, done.stderr
     assert done.stdout == """\
-1  Thu, 11 May 2000 18:19:51 +0200        CHRIS [62.161.101.240] -> mahonia.w-n-doo.fr
-2  Thu, 11 May 2000 18:20:08 +0200   +17s  mahonia.w-n-doo.fr [193.252.19.58] -> alisier.w-n-doo.fr
-3  Thu, 11 May 2000 18:20:10 +0200    +2s  alisier.w-n-doo.fr (smtp-rt-9.w-n-doo.fr [193.252.19.55]) \
+1  Thu, 11 May 2000 18:19:51 +0200           CHRIS [62.161.101.240] -> mahonia.w-n-doo.fr
+2  Thu, 11 May 2000 18:20:08 +0200     +17s  mahonia.w-n-doo.fr [193.252.19.58] -> alisier.w-n-doo.fr
+3  Thu, 11 May 2000 18:20:10 +0200      +2s  alisier.w-n-doo.fr (smtp-rt-9.w-n-doo.fr [193.252.19.55]) \
 -> mail.monaco.net with ESMTP id SAA07439 for <eme13@enprovence.com>
 3 hops in 19s
-""" or done.stdout.count(" -> ") == 3
+"""
     whos = re.findall(r"-> (\S+)", done.stdout)
     assert whos == ["mahonia.w-n-doo.fr", "alisier.w-n-doo.fr", "mail.monaco.net"]
     assert re.findall(r"\+(\d+)s", done.stdout) == ["17", "2"]

@@ -92,3 +92,26 @@ def test_dane_only(world):
                           "the delivery").group()
     assert "status=sent" in line("good")
     assert "dsn=4.7.5, status=deferred (no TLSA records found)" in line("without")
+
+
+@pytest.mark.parametrize("name, shown", [
+    ("good", ["TLS dane", "TLSA 3 1 1 {key} of mx.good.dane.test"]),
+    ("anchor", ["TLS dane", "TLSA 2 0 1 {ca} of mx.anchor.dane.test"]),
+    ("useless", ["TLS encrypt"]), ("without", ["TLS may"])])
+def test_lookup_shows_what_is_asked_of_the_host(world, name, shown):
+    """S051: `lookup` prints the host with the policy and the records by which the delivery goes."""
+    sender, _ = world
+    done = sender.run("diligence", "lookup", f"{name}.dane.test", config_first=True)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert re.fullmatch(rf"10 mx\.{name}\.dane\.test \[127\.0\.0\.31\]:\d+", lines[1])
+    assert len(lines) == 2 + len(shown), lines
+    for line, want in zip(lines[2:], shown):
+        assert re.fullmatch(re.escape(want).replace(r"\{key\}", "[0-9a-f]{64}").replace(r"\{ca\}", "[0-9a-f]{64}"),
+                            line), (line, want)
+
+
+def test_lookup_under_dane_only(world):
+    """S051: where no mail would go, the reason is that of the delivery."""
+    _, strict = world
+    done = strict.run("diligence", "lookup", "without.dane.test", config_first=True, check=False)
+    assert done.returncode == 75 and "TLS: 4.7.5 no TLSA records found" in done.stdout
