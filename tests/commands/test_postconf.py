@@ -169,7 +169,8 @@ def test_s136_sample(cf):
     shutil.copy(sample, cf.config / "main.cf")
     shutil.copy(ROOT / "conf" / "master.cf", cf.config / "master.cf")
     assert cf.run("postconf", "-n").stderr == ""
-    assert len(cf.run("postconf", "-M").stdout.splitlines()) == 26
+    services = [line for line in (ROOT / "conf" / "master.cf").read_text().splitlines() if line[:1] not in " \t#"]
+    assert len(cf.run("postconf", "-M").stdout.splitlines()) == len([line for line in services if line]) >= 26
 
 
 # --- --why ---
