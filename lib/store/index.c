@@ -50,8 +50,9 @@ static const char *const texts[Q_COUNT] = {
         "INSERT OR REPLACE INTO message VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [Q_MESSAGE_FLAGS] = "UPDATE message SET flags = ?, keywords = ?, modseq = ?, key = ?"
                         " WHERE folder = ? AND uid = ?",
-    [Q_MESSAGE_REMOVE] = "DELETE FROM message WHERE folder = ? AND uid = ?",
-    [Q_CACHE_REMOVE] = "DELETE FROM cache WHERE folder = ? AND kind = ? AND uid = ?",
+    [Q_MESSAGE_REMOVE] = "DELETE FROM message WHERE folder = ? AND uid BETWEEN ? AND ?",
+    [Q_CACHE_REMOVE] = "DELETE FROM cache WHERE folder = ? AND kind = ?"
+                       " AND uid BETWEEN ? AND ?",
     [Q_VANISHED_ADD] = "INSERT OR REPLACE INTO vanished VALUES(?, ?, ?)",
     [Q_VANISHED] =
         "SELECT uid FROM vanished WHERE folder = ? AND modseq > ? ORDER BY uid",

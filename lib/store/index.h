@@ -72,8 +72,10 @@ uint64_t index_message_count(struct index *ix, uint64_t id);
 void index_message_put(struct index *ix, uint64_t id, const struct mailbox_message *m);
 /* Flags, keywords, modseq and key only. */
 void index_message_flags(struct index *ix, uint64_t id, const struct mailbox_message *m);
-/* With what is cached of it; recorded as vanished at MODSEQ. */
-void index_message_remove(struct index *ix, uint64_t id, uint32_t uid, uint64_t modseq);
+/* All from FIRST to LAST, with what is cached of them. */
+void index_messages_remove(struct index *ix, uint64_t id, uint32_t first, uint32_t last);
+/* Message UID vanished at MODSEQ. */
+void index_vanished_add(struct index *ix, uint64_t id, uint32_t uid, uint64_t modseq);
 /* Keep the LIMIT latest records of what vanished; *FLOOR is raised to what was forgotten.
  */
 void index_vanished_trim(struct index *ix, uint64_t id, uint64_t limit, uint64_t *floor);

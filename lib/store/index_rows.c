@@ -116,12 +116,17 @@ void index_message_flags(struct index *ix, uint64_t id, const struct mailbox_mes
                     (int64_t)id, (int64_t)m->uid);
 }
 
-void index_message_remove(struct index *ix, uint64_t id, uint32_t uid, uint64_t modseq)
+void index_messages_remove(struct index *ix, uint64_t id, uint32_t first, uint32_t last)
 {
-    (void)index_run(ix, Q_MESSAGE_REMOVE, "ii", (int64_t)id, (int64_t)uid);
+    (void)index_run(ix, Q_MESSAGE_REMOVE, "iii", (int64_t)id, (int64_t)first,
+                    (int64_t)last);
     for (int kind = 0; kind < CACHE_KINDS; kind++)
-        (void)index_run(ix, Q_CACHE_REMOVE, "iii", (int64_t)id, (int64_t)kind,
-                        (int64_t)uid);
+        (void)index_run(ix, Q_CACHE_REMOVE, "iiii", (int64_t)id, (int64_t)kind,
+                        (int64_t)first, (int64_t)last);
+}
+
+void index_vanished_add(struct index *ix, uint64_t id, uint32_t uid, uint64_t modseq)
+{
     (void)index_run(ix, Q_VANISHED_ADD, "iii", (int64_t)id, (int64_t)modseq,
                     (int64_t)uid);
 }

@@ -236,23 +236,16 @@ static enum store_result remove_rows(struct mailbox *b, const uint32_t *uids, si
     uint64_t modseq = mailbox_next_modseq(b);
     for (size_t i = 0; i < n; i++) {
         struct mailbox_message *m = mailbox_message(b, uids[i]);
-        if (!m)
+        if (!m || !m->key)
             continue;
-        index_message_remove(b->account->index, b->id, m->uid, modseq);
         bool counts = quota_counts(b, m->flags);
         bytes += counts ? (int64_t)m->file_size : 0;
         count += counts;
         ++*removed;
+        mailbox_drop(m);
     }
+    mailbox_squeeze(b, modseq);
     r = mailbox_commit(b, e);
-    for (size_t i = 0; i < n; i++) {
-        struct mailbox_message *m = mailbox_message(b, uids[i]);
-        if (m) {
-            memory_free(m->key);
-            m->key = NULL;
-        }
-    }
-    mailbox_squeeze(b);
     mailbox_touch(b, true);
     quota_add(b->account, -bytes, -count);
     return r;

@@ -112,11 +112,8 @@ static enum store_result forget_moved(struct transfer *t, struct error *e)
     uint64_t modseq = mailbox_next_modseq(b);
     for (size_t i = 0; i < t->n; i++) {
         struct mailbox_message *m = mailbox_message(b, t->uids[i]);
-        if (!m)
-            continue;
-        index_message_remove(b->account->index, b->id, m->uid, modseq);
-        memory_free(m->key);
-        m->key = NULL;
+        if (m)
+            mailbox_drop(m);
     }
     for (size_t i = 0; i < t->n; i++)
         if (quota_counts(b, t->parts[i].m.flags)) {
@@ -124,7 +121,7 @@ static enum store_result forget_moved(struct transfer *t, struct error *e)
             count++;
         }
     quota_add(b->account, -bytes, -count);
-    mailbox_squeeze(b);
+    mailbox_squeeze(b, modseq);
     r = mailbox_commit(b, e);
     mailbox_touch(b, true);
     return r;

@@ -78,8 +78,11 @@ enum store_result expunge_locked(struct mailbox *b, const uint32_t *uids, size_t
 struct mailbox_message *mailbox_message(const struct mailbox *b, uint32_t uid);
 /* Append a message, whose UID is the greatest; takes M->key over. */
 void mailbox_insert(struct mailbox *b, const struct mailbox_message *m);
-/* Take out those whose key is NULL. */
-void mailbox_squeeze(struct mailbox *b);
+/* Mark M as gone. */
+void mailbox_drop(struct mailbox_message *m);
+/* Take out those that are marked, here and in the index, as vanished at MODSEQ.  Inside a
+ * transaction. */
+void mailbox_squeeze(struct mailbox *b, uint64_t modseq);
 /* The message whose identity is V, or NULL. */
 struct mailbox_message *mailbox_by_identity(struct mailbox *b, struct view v);
 /* Messages came or went (MEMBERS), or flags changed: tell those who listen. */

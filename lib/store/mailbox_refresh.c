@@ -230,11 +230,9 @@ static bool apply_missing(struct mailbox *b, struct plan *p)
         struct mailbox_message *m = &b->messages[i];
         if (is_in(p->seen, i) || !was_looked_for(&p->scan, m))
             continue;
-        index_message_remove(b->account->index, b->id, m->uid, modseq);
-        memory_free(m->key);
-        m->key = NULL;
+        mailbox_drop(m);
     }
-    mailbox_squeeze(b);
+    mailbox_squeeze(b, modseq);
     return true;
 }
 

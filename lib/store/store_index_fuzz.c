@@ -53,7 +53,8 @@ static void use(struct index *ix)
     if (index_begin(ix, &e) == STORE_OK) {
         index_folder_put(ix, 1, &f);
         index_message_put(ix, 1, &m);
-        index_message_remove(ix, 1, 1, 5);
+        index_messages_remove(ix, 1, 1, 1);
+        index_vanished_add(ix, 1, 1, 5);
         (void)!index_commit(ix, &e);
     }
     index_folder_done(&f);
