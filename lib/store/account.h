@@ -12,7 +12,7 @@
  * Suspends: everything that takes a struct error, unless it says otherwise; no pointer
  * that an account or a mailbox gave may be held across such a call, unless it says so.
  * The process must run a loop (lib/run); outside of a fiber the calls block instead.
- * See docs/decisions/0014-mailbox-index.md.
+ * See docs/decisions/0019-mailbox-index.md.
  */
 #ifndef STORE_ACCOUNT_H
 #define STORE_ACCOUNT_H

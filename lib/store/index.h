@@ -6,7 +6,7 @@
  *
  * Changes lie between index_begin(), which may suspend, and index_commit(), and nothing
  * in between suspends: so one connection serves all fibers of a process.  Other processes
- * may write in turn.  See docs/decisions/0014-mailbox-index.md.
+ * may write in turn.  See docs/decisions/0019-mailbox-index.md.
  */
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H

@@ -4,7 +4,7 @@
  * old one's place.  Instead the new end is written beside the index first, flushed; then
  * into the file.  Whoever locks the file next and finds such a journal finishes the work,
  * or drops it when it was not begun; what others appended meanwhile stays.  All of this
- * blocks, with the file locked.  See docs/decisions/0015-mbox-rewrite.md.
+ * blocks, with the file locked.  See docs/decisions/0020-mbox-in-place.md.
  */
 #ifndef STORE_MBOX_REWRITE_H
 #define STORE_MBOX_REWRITE_H
