@@ -106,7 +106,8 @@ def test_slow_clients_do_not_stop_honest_ones(instance, many_files):
                 times.append(time.monotonic() - begin)
             assert crowd.lost == 0
             assert len(crowd.sockets) == CLIENTS
-            assert sorted(times)[5] < 1 and max(times) < 5, times
+            # The first one stands behind connections that are still being accepted.
+            assert sorted(times)[5] < 1 and max(times) < 15, times
 
 
 KINDS = [Instance, pytest.param(postfix.Postfix, marks=pytest.mark.skipif(

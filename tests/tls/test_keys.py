@@ -26,13 +26,16 @@ def secrets(pem):
 
 def memory_has(pid, needles):
     """Does one of NEEDLES stand in the memory of PID?"""
-    regions = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) r", pathlib.Path(f"/proc/{pid}/maps").read_text(), re.M)
+    regions = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) r\S* .*\n(?:(?!Rss).*\n)*?Rss: +[1-9]",
+                         pathlib.Path(f"/proc/{pid}/smaps").read_text(), re.M)
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for begin, end in regions:
             begin, end = int(begin, 16), int(end, 16)
+            if end - begin > 1 << 28:
+                continue  # a sanitizer's own
             try:
                 memory.seek(begin)
-                data = memory.read(min(end - begin, 1 << 28))
+                data = memory.read(end - begin)
             except (OSError, OverflowError, ValueError):
                 continue
             if any(needle in data for needle in needles):
