@@ -114,6 +114,10 @@ class Dovecot:
         wait_until(self.answers, f"no answer from dovecot: {self.said()}", 20)
         return self
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def said(self):
         files = [self.directory / name for name in ("out", "log")]
         return "".join(file.read_text() for file in files if file.exists())
