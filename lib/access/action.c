@@ -87,30 +87,47 @@ static void log_triggers(const struct action_call *a, const char *word, const ch
     access_log(a->run, word, text);
 }
 
+/* The same of an action whose text, where there is one, is all that is told. */
+static void log_text(const struct action_call *a, const char *word, const char *verb)
+{
+    struct view text = a->text.n > 0 ? a->text : view_of(verb);
+    access_log(a->run, word,
+               arena_printf(a->run->arena, "<%.*s>: %s %.*s", VIEW_FMT(a->reply_name),
+                            a->class, VIEW_FMT(text)));
+}
+
 static enum access_says do_warn(const struct action_call *a)
 {
-    log_triggers(a, "warn", "triggers WARN");
+    access_log(a->run, "warn", a->text);
     return SAYS_DUNNO;
 }
 
 static enum access_says do_info(const struct action_call *a)
 {
-    log_triggers(a, "info", "triggers INFO");
+    access_log(a->run, "info", a->text);
     return SAYS_DUNNO;
 }
 
 static enum access_says do_hold(const struct action_call *a)
 {
-    log_triggers(a, "hold", "triggers HOLD");
+    log_text(a, "hold", "triggers HOLD action");
     access_add_effect(a->run, ACCESS_HOLD, a->text);
     return SAYS_DUNNO;
 }
 
 static enum access_says do_discard(const struct action_call *a)
 {
-    log_triggers(a, "discard", "triggers DISCARD");
+    log_text(a, "discard", "triggers DISCARD action");
     access_add_effect(a->run, ACCESS_DISCARD, a->text);
     return permit(a, a->word);
+}
+
+/* An entry that cannot be obeyed is passed over, loudly. */
+static enum access_says pass_over(const struct action_call *a, const char *complaint)
+{
+    log_warning("access table %.*s entry \"%.*s\" %s", VIEW_FMT(a->table),
+                VIEW_FMT(a->key), complaint);
+    return SAYS_DUNNO;
 }
 
 static enum access_says bad_entry(const struct action_call *a, const char *complaint)
@@ -125,9 +142,9 @@ static enum access_says bad_entry(const struct action_call *a, const char *compl
 static enum access_says do_filter(const struct action_call *a)
 {
     if (view_is_empty(a->text))
-        return bad_entry(a, "has FILTER entry without value");
+        return pass_over(a, "has FILTER entry without value");
     if (!view_has(a->text, ':'))
-        return bad_entry(a, "requires transport:destination");
+        return pass_over(a, "requires transport:destination");
     log_triggers(a, "filter", "triggers FILTER");
     access_add_effect(a->run, ACCESS_FILTER, a->text);
     return SAYS_DUNNO;
@@ -136,7 +153,7 @@ static enum access_says do_filter(const struct action_call *a)
 static enum access_says do_redirect(const struct action_call *a)
 {
     if (!view_has(a->text, '@'))
-        return bad_entry(a, "requires user@domain target");
+        return pass_over(a, "requires user@domain target");
     log_triggers(a, "redirect", "triggers REDIRECT");
     access_add_effect(a->run, ACCESS_REDIRECT, a->text);
     return SAYS_DUNNO;
@@ -145,7 +162,7 @@ static enum access_says do_redirect(const struct action_call *a)
 static enum access_says do_bcc(const struct action_call *a)
 {
     if (!view_has(a->text, '@'))
-        return bad_entry(a, "requires user@domain target");
+        return pass_over(a, "requires user@domain target");
     log_triggers(a, "bcc", "triggers BCC");
     access_add_effect(a->run, ACCESS_BCC, a->text);
     return SAYS_DUNNO;
@@ -154,10 +171,9 @@ static enum access_says do_bcc(const struct action_call *a)
 static enum access_says do_prepend(const struct action_call *a)
 {
     if (a->run->subject->content_received)
-        return bad_entry(a, "has PREPEND, which must be used before the content");
+        return pass_over(a, "has PREPEND, which must be used before the content");
     if (!view_has(a->text, ':'))
-        return bad_entry(a, "requires header: text");
-    log_triggers(a, "prepend", "triggers PREPEND");
+        return pass_over(a, "requires header: text");
     access_add_effect(a->run, ACCESS_PREPEND, a->text);
     return SAYS_DUNNO;
 }
@@ -205,16 +221,24 @@ static enum access_says run_restrictions(const struct action_call *a, struct vie
     struct error *e = &a->run->error;
     /* Tables opened here are closed below; the names live in the evaluation's arena. */
     struct access scratch = *a->run->access;
+    struct access_run *run = a->run;
+    const enum access_stage about = run->about;
+    const struct view name = run->table_name;
+    const char *class = run->table_class;
     scratch.arena = a->run->arena;
     enum access_says says;
     if (restriction_list_compile(&scratch, a->table, value, 0, &list, e)) {
-        says = access_run_list(a->run, &list);
+        run->about = a->about;
+        run->table_name = a->reply_name;
+        run->table_class = a->class;
+        says = access_run_list(run, &list);
+        run->about = about;
+        run->table_name = name;
+        run->table_class = class;
     } else {
         log_warning("access table %.*s entry \"%.*s\": %s", VIEW_FMT(a->table),
                     VIEW_FMT(a->key), e->text);
-        says = access_refuse(a->run, 451, "4.3.5",
-                             "<%.*s>: %s rejected: Server configuration error",
-                             VIEW_FMT(a->reply_name), a->class);
+        says = access_refuse(run, 451, "4.3.5", "Server configuration error");
     }
     restriction_list_done(&list);
     return says;

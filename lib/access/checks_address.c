@@ -124,7 +124,7 @@ enum access_says ask_reject_multi_recipient_bounce(struct access_run *run,
     return access_refuse(
         run, (int)conf_int(run->access->conf, P_multi_recipient_bounce_reject_code),
         "5.5.3", "<%.*s>: %s rejected: Multi-recipient bounce",
-        VIEW_FMT(access_reply_name(run, run->stage)), access_reply_class(run->stage));
+        VIEW_FMT(access_about_name(run)), access_about_class(run));
 }
 
 /* Is ADDRESS listed among those that we know for its class? */

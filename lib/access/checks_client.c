@@ -260,8 +260,8 @@ enum access_says ask_reject_unauth_pipelining(struct access_run *run,
     (void)r;
     if (!run->subject->pipelined)
         return SAYS_DUNNO;
-    struct view name = access_reply_name(run, run->stage);
+    struct view name = access_about_name(run);
     return access_refuse(run, 503, "5.5.0",
                          "<%.*s>: %s rejected: Improper use of SMTP command pipelining",
-                         VIEW_FMT(name), access_reply_class(run->stage));
+                         VIEW_FMT(name), access_about_class(run));
 }

@@ -77,6 +77,8 @@ struct access_run {
     unsigned warn_depth;     /* lists from here on only log refusals; 0 none */
     int64_t points;          /* what the next refusal adds to the score */
     enum access_stage about; /* what the list at hand refuses by default */
+    struct view table_name;  /* of a list that a table named, with its class */
+    const char *table_class; /* NULL: the list is a stage's own */
     bool recipient_checked;  /* an unlisted-recipient check ran */
     bool sender_checked;
 };
@@ -130,6 +132,9 @@ void access_add_effect(struct access_run *run, enum access_effect_kind kind,
 /* "<who>: Class rejected" parts of this stage: client, HELO name, sender or recipient. */
 struct view access_reply_name(const struct access_run *run, enum access_stage stage);
 const char *access_reply_class(enum access_stage stage);
+/* Those of the list at hand: of its stage, or of what led to it through a table. */
+struct view access_about_name(const struct access_run *run);
+const char *access_about_class(const struct access_run *run);
 /* The class of names that a client has by DNS and that do not lead back to it. */
 #define ACCESS_UNVERIFIED_CLIENT "Unverified Client host"
 

@@ -192,6 +192,6 @@ enum access_says ask_policy_service(struct access_run *run, const struct restric
                                     .answer = good ? action : VIEW("no answer")});
     str_done(&request);
     return access_action(run, shown_name(p), good ? action : p->default_action,
-                         VIEW("policy query"), access_reply_name(run, run->about),
-                         access_reply_class(run->about), run->about);
+                         VIEW("policy query"), access_about_name(run),
+                         access_about_class(run), run->about);
 }

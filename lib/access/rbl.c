@@ -209,9 +209,8 @@ static enum access_says permit_listed(struct access_run *run, const struct restr
                    : SAYS_DUNNO;
     case DNS_TEMPFAIL:
         return access_defer_if_reject(run, "4.7.0", "<%.*s>: %s rejected: %s",
-                                      VIEW_FMT(access_reply_name(run, run->about)),
-                                      access_reply_class(run->about),
-                                      "Service unavailable");
+                                      VIEW_FMT(access_about_name(run)),
+                                      access_about_class(run), "Service unavailable");
     case DNS_NODATA:
     case DNS_NXDOMAIN:
     case DNS_INVALID:

@@ -49,6 +49,16 @@ struct view access_reply_name(const struct access_run *run, enum access_stage st
     }
 }
 
+struct view access_about_name(const struct access_run *run)
+{
+    return run->table_class ? run->table_name : access_reply_name(run, run->about);
+}
+
+const char *access_about_class(const struct access_run *run)
+{
+    return run->table_class ? run->table_class : access_reply_class(run->about);
+}
+
 /* " from=<external form>". */
 static void add_address(struct str *line, const char *label, struct view address)
 {
@@ -310,43 +320,43 @@ enum access_says access_run_list(struct access_run *run, const struct restrictio
 
 enum access_says ask_permit(struct access_run *run, const struct restriction *r)
 {
-    return access_permit(run, r->text, run->stage, NULL);
+    return access_permit(run, r->text, run->about, NULL);
 }
 
 enum access_says ask_reject(struct access_run *run, const struct restriction *r)
 {
     (void)r;
-    struct view name = access_reply_name(run, run->stage);
+    struct view name = access_about_name(run);
     return access_refuse(run, (int)conf_int(run->access->conf, P_reject_code), "5.7.1",
                          "<%.*s>: %s rejected: Access denied", VIEW_FMT(name),
-                         access_reply_class(run->stage));
+                         access_about_class(run));
 }
 
 enum access_says ask_defer(struct access_run *run, const struct restriction *r)
 {
     (void)r;
-    struct view name = access_reply_name(run, run->stage);
+    struct view name = access_about_name(run);
     return access_refuse(run, (int)conf_int(run->access->conf, P_defer_code), "4.3.2",
                          "<%.*s>: %s rejected: Try again later", VIEW_FMT(name),
-                         access_reply_class(run->stage));
+                         access_about_class(run));
 }
 
 enum access_says ask_defer_if_permit(struct access_run *run, const struct restriction *r)
 {
     (void)r;
-    struct view name = access_reply_name(run, run->stage);
+    struct view name = access_about_name(run);
     return access_defer_if_permit(run, "4.7.0",
                                   "<%.*s>: %s rejected: defer_if_permit requested",
-                                  VIEW_FMT(name), access_reply_class(run->stage));
+                                  VIEW_FMT(name), access_about_class(run));
 }
 
 enum access_says ask_defer_if_reject(struct access_run *run, const struct restriction *r)
 {
     (void)r;
-    struct view name = access_reply_name(run, run->stage);
+    struct view name = access_about_name(run);
     return access_defer_if_reject(run, "4.7.0",
                                   "<%.*s>: %s rejected: defer_if_reject requested",
-                                  VIEW_FMT(name), access_reply_class(run->stage));
+                                  VIEW_FMT(name), access_about_class(run));
 }
 
 /* The next restriction, with all that it contains, refuses nobody. */
@@ -373,8 +383,8 @@ enum access_says ask_reject_score(struct access_run *run, const struct restricti
         return SAYS_DUNNO;
     return access_refuse(run, (int)conf_int(run->access->conf, P_reject_code), "5.7.1",
                          "<%.*s>: %s rejected: score %lld",
-                         VIEW_FMT(access_reply_name(run, run->about)),
-                         access_reply_class(run->about), (long long)run->memory->score);
+                         VIEW_FMT(access_about_name(run)), access_about_class(run),
+                         (long long)run->memory->score);
 }
 
 enum access_says ask_sleep(struct access_run *run, const struct restriction *r)

@@ -47,6 +47,13 @@ ADDRESSES = "inline:{{127.30.0.1=REJECT good}, {127.30.0.66=REJECT mx of bad}, "
 NAMES = "inline:{{good.example=REJECT domain}, {mail.good.example=REJECT name}, {tim=REJECT login}, " \
         "{127.30.0=REJECT network}, {bad.example=DEFER}, {a@=REJECT local}, {<>=REJECT null}}"
 
+# access(5): all that a table may answer.
+ACTIONS = ["OK", "RELAY", "12345", "DUNNO", "REJECT", "REJECT 5.7.9 go away", "DEFER", "DEFER later",
+           "DEFER_IF_PERMIT 4.7.9 maybe", "DEFER_IF_REJECT 4.7.9 maybe not", "450 4.2.1 busy", "550 no",
+           "421 4.3.2 bye", "521 5.3.2 never", "HOLD on", "DISCARD gone", "FILTER smtp:[127.0.0.1]:9",
+           "REDIRECT other@maison.mrs", "BCC copy@maison.mrs", "PREPEND X-Seen: yes", "WARN look",
+           "INFO note", "reject_unauth_destination, reject", "PREPEND nonsense", "NONSENSE x", "FILTER", "BCC"]
+
 LOGINS = ["good", "tim"]
 LOGIN_SENDERS = ["a@good.example", "owned@good.example", "other@good.example", ""]
 
@@ -92,11 +99,12 @@ CASES = {
     f"check_sender_ns_access {ADDRESSES}": "s",
     f"check_recipient_a_access {ADDRESSES}": "r", f"check_recipient_mx_access {ADDRESSES}": "r",
     f"check_recipient_ns_access {ADDRESSES}": "r",
+    **{f"check_sender_access inline:{{{{a@good.example={action}}}}}, {end}": ""
+       for action in ACTIONS for end in ("permit", "reject")},
 }
 
 # They refuse none of these: no session has a certificate, and a warning is for the log.
-QUIET = ["permit", "warn_if_reject reject", "reject_rbl_client rbl.example=127.0.0.2",
-         f"check_ccert_access {NAMES}"]
+QUIET = ["warn_if_reject reject", "reject_rbl_client rbl.example=127.0.0.2", f"check_ccert_access {NAMES}"]
 
 SETTINGS = dict(
     mydestination="maison.mrs", local_recipient_maps="inline:{case=x}", local_transport="discard",
