@@ -71,7 +71,8 @@ static void test_accounts(void **state)
     struct place_found f;
     struct error e = ERROR_INIT;
     struct passwd *daemon = getpwnam("daemon");
-    struct places *p = open_places("mail_spool_directory = /var/mail\n", true);
+    struct places *p = open_places(
+        "mail_spool_directory = /var/mail\nstore_folder_directory = Folders\n", true);
 
     (void)state;
     assert_non_null(daemon);
@@ -80,6 +81,7 @@ static void test_accounts(void **state)
     assert_string_equal(f.place.inbox, "/var/mail/daemon");
     assert_int_equal(f.uid, daemon->pw_uid);
     assert_string_equal(f.account, "daemon");
+    assert_true(view_ends(view_of(f.place.root), VIEW("/Folders")));
     assert_true(f.place.lock.dotlock_may_fail);
     assert_false(places_find(p, VIEW("root"), arena, &f, &e));
     assert_string_equal(e.status, "5.7.1");
