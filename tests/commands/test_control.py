@@ -256,3 +256,14 @@ def test_spawn_runs_a_command_per_connection(instance):
     assert text.startswith("action=dunno\n")
     if os.getuid() == 0:
         assert text == "action=dunno\ndaemon\n"
+
+
+def test_services_of_type_fifo(instance):
+    """A master.cf of before Postfix 3 has pickup and qmgr as fifo: they run as ever."""
+    instance.set(mydestination="maison.mrs", local_transport="discard:", local_recipient_maps="")
+    instance.master_cf = re.sub(r"(?m)^(pickup|qmgr)( +)unix", r"\1\2fifo", instance.master_cf)
+    with instance:
+        instance.run("sendmail", "someone@maison.mrs", stdin="Subject: x\n\nx\n")
+        instance.wait_log(r"to=<someone@maison\.mrs>.* status=sent")
+        assert instance.run("postkick", "public", "pickup", "W").returncode == 0
+        instance.wait_queue_empty()
