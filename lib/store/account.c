@@ -171,7 +171,7 @@ static void on_idle(struct timer *t)
     }
     if (a->index && loop_now() - a->index_used >= INDEX_IDLE &&
         !index_is_busy(a->index)) {
-        index_close(a->index);
+        index_retire(a->index);
         a->index = NULL;
     }
     account_settle(a);
@@ -186,8 +186,10 @@ void account_settle(struct account *a)
     if (!unused || a->has_idle_timer)
         return;
     a->has_idle_timer = true;
-    int64_t wait =
-        a->index || store_options.linger < INDEX_IDLE ? INDEX_IDLE : store_options.linger;
+    int64_t wait = store_options.linger + CLOCK_SECOND / 10;
+    int64_t index_wait = a->index_used + INDEX_IDLE - loop_now() + CLOCK_SECOND / 100;
+    if (a->index && index_wait < wait)
+        wait = index_wait;
     timer_set(&a->idle, clock_in(wait), on_idle);
 }
 

@@ -160,6 +160,7 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
     (void)db;
     (void)name;
     ix->log_pages = pages;
+    ix->wrote = true;
     return SQLITE_OK;
 }
 
@@ -221,6 +222,8 @@ static bool set_up(struct index *ix)
     }
     sqlite3_busy_timeout(ix->db, BUSY_MILLISECONDS);
     sqlite3_wal_hook(ix->db, on_commit, ix);
+    /* A flush would stop all sessions: see index_retire(). */
+    (void)sqlite3_db_config(ix->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return !ix->is_damaged && version >= 0;
 }
 
@@ -352,27 +355,60 @@ void index_rollback(struct index *ix)
         (void)index_run(ix, Q_ROLLBACK, "");
 }
 
+/* --- the log --- */
+
+struct tidying {
+    const char *path;
+    int mode;
+};
+
 /* In a worker thread, with a connection of its own. */
 static void checkpoint(void *arg)
 {
+    const struct tidying *t = arg;
     sqlite3 *db = NULL;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
-    if (sqlite3_open_v2(arg, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-        SQLITE_OK)
-        (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (sqlite3_open_v2(t->path, &db, flags, NULL) == SQLITE_OK) {
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        /* Before it has read anything, a connection does not know that there is a log. */
+        (void)sqlite3_exec(db, "PRAGMA user_version", NULL, NULL, NULL);
+        (void)sqlite3_wal_checkpoint_v2(db, NULL, t->mode, NULL, NULL);
+    }
     sqlite3_close(db);
+}
+
+static void tidy(struct index *ix, int mode)
+{
+    char *path = memory_cstr(ix->path);
+    struct tidying t = {path, mode};
+
+    ix->users++;
+    ix->log_pages = 0;
+    thread_run(checkpoint, &t);
+    ix->users--;
+    memory_free(path);
 }
 
 void index_tidy(struct index *ix)
 {
     if (ix->log_pages < TIDY_PAGES || ix->is_tidying)
         return;
-    char *path = memory_cstr(ix->path);
     ix->is_tidying = true;
-    ix->users++;
-    ix->log_pages = 0;
-    thread_run(checkpoint, path);
-    ix->users--;
+    tidy(ix, SQLITE_CHECKPOINT_PASSIVE);
     ix->is_tidying = false;
-    memory_free(path);
+}
+
+static void retire(void *arg)
+{
+    struct index *ix = arg;
+
+    if (!ix->is_damaged && ix->wrote)
+        tidy(ix, SQLITE_CHECKPOINT_TRUNCATE);
+    index_close(ix);
+}
+
+void index_retire(struct index *ix)
+{
+    fiber_spawn("index-retire", retire, ix);
 }

@@ -29,6 +29,9 @@ bool index_is_damaged(const struct index *ix);
 bool index_is_busy(const struct index *ix);
 /* Did another process write since the last call? */
 bool index_was_changed(struct index *ix);
+/* Close IX in a fiber of its own, after all of its log was brought into the file.  Does
+ * not suspend. */
+void index_retire(struct index *ix);
 /* Bring what lies in the log into the file, in a worker thread, when there is much.  May
  * suspend. */
 void index_tidy(struct index *ix);

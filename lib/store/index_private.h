@@ -43,7 +43,7 @@ struct index {
     char *path;
     int64_t data_version;
     int log_pages; /* in the write-ahead log at the last commit */
-    bool is_tidying;
+    bool is_tidying, wrote;
     bool is_damaged;
     bool failed;    /* a statement of the running transaction */
     unsigned users; /* calls that suspended inside */

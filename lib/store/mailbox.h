@@ -207,6 +207,7 @@ enum mailbox_cache_kind {
     CACHE_HEADERS,
     CACHE_PREVIEW,
     CACHE_FIELDS, /* header fields that lists of messages show, and searches look at */
+    CACHE_SKETCH, /* what its text cannot hold */
     CACHE_KINDS
 };
 /* Called for each stored piece by rising UID; false ends the walk.  Must not suspend, nor

@@ -359,6 +359,49 @@ static void doubled(void)
     close_inbox();
 }
 
+/* rm -r, or another process. */
+static void deleted(void)
+{
+    struct mailbox *b;
+    char from[HELP_PATH], to[HELP_PATH];
+
+    open_inbox();
+    CHECK_OK(account_create(account, VIEW("A"), 0, &e));
+    CHECK_OK(mailbox_open(account, VIEW("A"), &b, &e));
+    help_append(b, "a\r\n", 0, "");
+    snprintf(from, sizeof from, "%s/Maildir/.A", help_root);
+    snprintf(to, sizeof to, "%s/elsewhere", help_root);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(mailbox_refresh(b, &e), STORE_NONEXISTENT);
+    assert_true(mailbox_is_gone(b));
+    assert_false(help_exists("Maildir/.A"));
+    assert_int_equal(mailbox_open(account, VIEW("A"), &b, &e), STORE_NONEXISTENT);
+    mailbox_close(b);
+    close_inbox();
+}
+
+/* An index that nobody asks is closed, and opened again when somebody does. */
+static void idle(void)
+{
+    uint32_t uid;
+
+    open_inbox();
+    uid = help_append(inbox, "a\r\n", 0, "");
+    mailbox_cache_put(inbox, CACHE_BODY, uid, VIEW("x"));
+    mailbox_cache_flush(inbox);
+    fiber_sleep(3400 * CLOCK_SECOND / 1000);
+    struct str s = STR_INIT(10);
+    char path[HELP_PATH];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/Maildir/diligence.index-wal", help_root);
+    assert_true(stat(path, &st) < 0 || st.st_size == 0);
+    assert_true(mailbox_cache_get(inbox, CACHE_BODY, uid, &s));
+    refresh();
+    assert_int_equal(mailbox_count(inbox), 1);
+    str_done(&s);
+    close_inbox();
+}
+
 struct heard {
     struct mailbox_listener l;
     unsigned n;
@@ -470,6 +513,8 @@ TEST(foreign)
 TEST(copied)
 TEST(named)
 TEST(doubled)
+TEST(deleted)
+TEST(idle)
 TEST(heard)
 TEST(cached)
 TEST(full)
@@ -479,8 +524,9 @@ TEST(full)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ENTRY(found), ENTRY(flagged), ENTRY(foreign), ENTRY(copied), ENTRY(named),
-        ENTRY(heard), ENTRY(doubled), ENTRY(cached),  ENTRY(full),
+        ENTRY(found), ENTRY(flagged), ENTRY(foreign), ENTRY(copied),
+        ENTRY(named), ENTRY(heard),   ENTRY(doubled), ENTRY(deleted),
+        ENTRY(idle),  ENTRY(cached),  ENTRY(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,8 @@ void mailbox_squeeze(struct mailbox *b, uint64_t modseq);
 struct mailbox_message *mailbox_by_identity(struct mailbox *b, struct view v);
 /* Messages came or went (MEMBERS), or flags changed: tell those who listen. */
 void mailbox_touch(struct mailbox *b, bool members);
+/* Its files are not there any more: another process deleted or renamed it. */
+enum store_result mailbox_vanish(struct mailbox *b, struct error *e);
 /* Forget what is in memory. */
 void mailbox_unload(struct mailbox *b);
 void mailbox_free(struct mailbox *b);

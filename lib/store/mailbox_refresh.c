@@ -172,11 +172,21 @@ static void describe_new(struct mailbox *b, struct plan *p)
         qsort(p->fresh, kept, sizeof(struct found *), by_order);
 }
 
+enum store_result mailbox_vanish(struct mailbox *b, struct error *e)
+{
+    b->is_gone = true;
+    mailbox_touch(b, true);
+    mailbox_watch_update(b);
+    return store_refused(e, STORE_NONEXISTENT, "mailbox %s is gone", b->name);
+}
+
 /* Scan and compare. */
 static enum store_result look(struct mailbox *b, bool whole, struct plan *p,
                               struct error *e)
 {
     plan_clear(p);
+    if (!b->account->driver->exists(b->account, view_of(b->name)))
+        return mailbox_vanish(b, e);
     enum store_result r = b->account->driver->scan(b, whole, &p->scan, e);
     if (r == STORE_OK && p->scan.n > SCAN_ITEMS_MAX)
         r = store_refused(e, STORE_LIMIT, "mailbox %s has too many messages", b->name);
