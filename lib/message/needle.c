@@ -4,16 +4,11 @@
  * as they lie, 16 at a time.  Only where an encoding, a charset or an entity
  * may hide it is text decoded and folded.
  */
+#include "needle.h"
+
 #include "header.h"
 #include "html.h"
-#include "text.h"
 
-#include <stdint.h>
-
-/* Most bytes of one part that are decoded. */
-#define DECODED_MAX ((size_t)64 << 20)
-/* Longest header value that is decoded. */
-#define VALUE_MAX 65536
 /* Longest needle that is sought by comparing at each place, which costs its
  * length times that of the text at worst; memmem, in folded text, does not. */
 #define DIRECT_MAX 64
@@ -114,9 +109,13 @@ static bool is_ascii(struct view v)
     return (seen & UINT64_C(0x8080808080808080)) == 0 && view_is_ascii(view_from(v, i));
 }
 
-/* The first PIECE bytes of TEXT or less, not cut within a code point or in
- * front of a mark that a letter carries: behind a line end if there is one. */
-static struct view cut_piece(struct view text)
+struct view needle_folded(const struct message_needle *needle)
+{
+    return needle->folded;
+}
+
+/* Behind a line end if there is one. */
+struct view needle_cut_piece(struct view text)
 {
     if (text.n <= PIECE)
         return text;
@@ -135,7 +134,7 @@ static bool find_folded(const struct message_needle *needle, struct view text)
     struct str folded = STR_INIT(16 * PIECE + needle->folded.n);
     bool found = false;
     while (text.n > 0 && !found) {
-        struct view piece = cut_piece(text);
+        struct view piece = needle_cut_piece(text);
         text = view_from(text, piece.n);
         message_fold(piece, &folded);
         found = view_find_view(str_view(&folded), needle->folded) != VIEW_NPOS;
@@ -171,7 +170,7 @@ bool message_needle_in_value(const struct message_needle *needle, struct view va
                  !view_has(value, '\n') && is_ascii(value);
     if (plain)
         return message_needle_in_text(needle, value);
-    struct str text = STR_INIT(VALUE_MAX);
+    struct str text = STR_INIT(NEEDLE_VALUE_MAX);
     message_header_text(value, &text);
     bool found = message_needle_in_text(needle, str_view(&text));
     str_done(&text);
@@ -227,12 +226,12 @@ static bool in_text_part(const struct message_needle *needle, struct view messag
         if (sure && !html)
             return false;
     }
-    struct str text = STR_INIT(DECODED_MAX);
+    struct str text = STR_INIT(NEEDLE_DECODED_MAX);
     message_part_text(message, part, &text);
     bool found = message_needle_in_text(needle, str_view(&text));
     if (!found && message_part_is(part, "text", "html") &&
         view_has(str_view(&text), '&')) {
-        struct str plain = STR_INIT(DECODED_MAX);
+        struct str plain = STR_INIT(NEEDLE_DECODED_MAX);
         html_decode_entities(str_view(&text), &plain);
         found = message_needle_in_text(needle, str_view(&plain));
         str_done(&plain);
@@ -241,8 +240,13 @@ static bool in_text_part(const struct message_needle *needle, struct view messag
     return found;
 }
 
-/* The part behind PART in the order of the message. */
-static const struct message_part *following(const struct message_part *part)
+bool needle_is_plain_header(struct view header)
+{
+    return message_header_value(header, VIEW("Content-Type")).p == NULL &&
+           message_header_value(header, VIEW("Content-Transfer-Encoding")).p == NULL;
+}
+
+const struct message_part *needle_next_part(const struct message_part *part)
 {
     if (part->child)
         return part->child;
@@ -259,15 +263,15 @@ bool message_needle_in_message(const struct message_needle *needle, struct view 
     struct view header = message_header(message);
     if (headers && message_needle_in_header(needle, header, VIEW("")))
         return true;
-    if (message_header_value(header, VIEW("Content-Type")).p == NULL &&
-        message_header_value(header, VIEW("Content-Transfer-Encoding")).p == NULL)
+    if (needle_is_plain_header(header))
         return message_needle_in_text(needle, view_from(message, header.n));
 
     struct arena *arena = arena_new();
     const struct message_part *root =
         message_parse(arena, message, &MESSAGE_LIMITS_DEFAULT);
     bool found = false;
-    for (const struct message_part *part = root; part && !found; part = following(part)) {
+    for (const struct message_part *part = root; part && !found;
+         part = needle_next_part(part)) {
         if (part != root)
             found = message_needle_in_header(needle, message_part_header(message, part),
                                              VIEW(""));

@@ -4,6 +4,7 @@
 #include "imap/write.h"
 #include "message/header.h"
 #include "message/preview.h"
+#include "message/sketch.h"
 
 /* Longer headers are not kept in the index. */
 #define HEADERS_MAX 65536
@@ -121,9 +122,9 @@ static bool make(struct batch *b, size_t i, enum mailbox_cache_kind kind, struct
 
     if (!batch_bytes(b, i, &bytes))
         return false;
-    bool of_header =
-        kind == CACHE_ENVELOPE || kind == CACHE_HEADERS || kind == CACHE_FIELDS;
-    if (!of_header && !batch_structure(b, i, &root))
+    bool of_parts =
+        kind == CACHE_BODY || kind == CACHE_BODYSTRUCTURE || kind == CACHE_PREVIEW;
+    if (of_parts && !batch_structure(b, i, &root))
         return false;
     switch (kind) {
     case CACHE_ENVELOPE:
@@ -141,6 +142,9 @@ static bool make(struct batch *b, size_t i, enum mailbox_cache_kind kind, struct
         break;
     case CACHE_FIELDS:
         message_header_select(message_header(bytes), listed_fields, N_LISTED, false, out);
+        break;
+    case CACHE_SKETCH:
+        message_sketch(bytes, out);
         break;
     case CACHE_KINDS:
         break;

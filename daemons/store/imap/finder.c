@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "format/date.h"
 #include "message/header.h"
+#include "message/sketch.h"
 #include "message/text.h"
 #include "thread_id.h"
 
@@ -64,6 +65,9 @@ static bool prepare_node(struct finder *f, struct imap_search_node *node)
         break;
     case IMAP_SEARCH_BODY:
     case IMAP_SEARCH_TEXT:
+        f->pieces |= KIND(CACHE_SKETCH);
+        if (node->key == IMAP_SEARCH_TEXT)
+            f->pieces |= KIND(CACHE_HEADERS);
         node->cookie = message_needle_new(s->arena, node->string);
         break;
     case IMAP_SEARCH_SENT_BEFORE:
@@ -251,6 +255,21 @@ static bool is_in_header(const struct imap_search_node *node, struct view header
     return message_needle_in_header(node->cookie, headers, node->header);
 }
 
+/* Most messages are ruled out by their sketches; TEXT looks at the header too. */
+static bool is_in_message(struct finder *f, const struct imap_search_node *node, size_t i)
+{
+    bool with_header = node->key == IMAP_SEARCH_TEXT;
+    struct view sketch, bytes;
+
+    if (!batch_piece(&f->batch, i, CACHE_SKETCH, &sketch))
+        return false;
+    if (!message_needle_may_be_in(node->cookie, sketch))
+        return with_header && batch_piece(&f->batch, i, CACHE_HEADERS, &bytes) &&
+               message_needle_in_header(node->cookie, bytes, VIEW(""));
+    return batch_bytes(&f->batch, i, &bytes) &&
+           message_needle_in_message(node->cookie, bytes, with_header);
+}
+
 /* A message whose bytes cannot be had does not match. */
 static enum verdict judge_content(struct finder *f, const struct imap_search_node *node,
                                   size_t i)
@@ -258,9 +277,7 @@ static enum verdict judge_content(struct finder *f, const struct imap_search_nod
     struct view bytes;
 
     if (node->key == IMAP_SEARCH_BODY || node->key == IMAP_SEARCH_TEXT)
-        return verdict(batch_bytes(&f->batch, i, &bytes) &&
-                       message_needle_in_message(node->cookie, bytes,
-                                                 node->key == IMAP_SEARCH_TEXT));
+        return verdict(is_in_message(f, node, i));
     if (!batch_piece(&f->batch, i, piece_for(node), &bytes))
         return NO;
     if (node->key == IMAP_SEARCH_HEADER)
