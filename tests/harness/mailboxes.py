@@ -24,8 +24,10 @@ class MailServer(Instance):
 
     def __init__(self, directory, users, **parameters):
         self.users = users
-        self.imap_port, self.pop3_port = free_port(), free_port()
         super().__init__(directory / "server", **parameters)
+        self.imap_port = self.pop3_port = self.port
+        while len({self.port, self.imap_port, self.pop3_port}) < 3:
+            self.imap_port, self.pop3_port = free_port(), free_port()
         domains = sorted({user.split("@")[1] for user in users if "@" in user})
         self.set(virtual_mailbox_domains=" ".join(domains),
                  virtual_mailbox_base=self.directory / "boxes",
