@@ -101,8 +101,11 @@ bool load_tls_start(struct stream *s)
     l->ssl = SSL_new(tls.ctx);
     SSL_set_fd(l->ssl, stream_fd(s));
     SSL_set_connect_state(l->ssl);
-    if (tls.resume && tls.session)
-        SSL_set_session(l->ssl, tls.session);
+    if (tls.resume && tls.session) {
+        SSL_SESSION *again = SSL_SESSION_dup(tls.session); /* which OpenSSL uses once */
+        SSL_set_session(l->ssl, again);
+        SSL_SESSION_free(again);
+    }
     stream_set_layer(s, &l->layer);
     if (stream_layer_run(s, step) != STREAM_OK)
         return false;

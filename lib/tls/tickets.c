@@ -87,7 +87,6 @@ static bool set_mac(EVP_MAC_CTX *mac, const struct tls_ticket_key *k)
 static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
-    (void)ssl;
     const struct tls_ticket_key *k = seal ? &tickets.current : find_key(name);
     if (!k || (seal && k->made == 0))
         return 0;
@@ -101,7 +100,8 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
     }
     if (!set_mac(mac, k))
         return -1;
-    return !seal && k != &tickets.current ? 2 : 1;
+    /* TLSv1.3 clients use a ticket once (RFC 8446 C.4). */
+    return !seal && (k != &tickets.current || SSL_version(ssl) >= TLS1_3_VERSION) ? 2 : 1;
 }
 
 bool tls_tickets_use(SSL_CTX *ctx, const char *name, int64_t period)
