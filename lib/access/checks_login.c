@@ -7,13 +7,6 @@
 
 #include "base/log.h"
 
-enum access_says ask_permit_tls_all_clientcerts(struct access_run *run,
-                                                const struct restriction *r)
-{
-    return run->subject->ccert_trusted ? access_permit(run, r->text, ACCESS_CLIENT, NULL)
-                                       : SAYS_DUNNO;
-}
-
 /* KEY in relay_clientcerts? */
 static bool is_listed(struct access_run *run, struct view key)
 {
@@ -38,17 +31,24 @@ enum access_says ask_permit_tls_clientcerts(struct access_run *run,
     return SAYS_DUNNO;
 }
 
+/* A certificate from an authority that we trust, or one of the list. */
+enum access_says ask_permit_tls_all_clientcerts(struct access_run *run,
+                                                const struct restriction *r)
+{
+    return run->subject->ccert_trusted ? access_permit(run, r->text, ACCESS_CLIENT, NULL)
+                                       : ask_permit_tls_clientcerts(run, r);
+}
+
 /* The certificate's fingerprint, then that of its key. */
 enum access_says ask_ccert_access(struct access_run *run, const struct restriction *r)
 {
     const struct access_subject *s = run->subject;
-    const char *class = access_reply_class(ACCESS_CLIENT);
     const struct view keys[] = {s->ccert_fingerprint, s->ccert_pubkey_fingerprint};
     enum access_says says;
     for (size_t i = 0; i < 2; i++) {
         if (!view_is_empty(keys[i]) &&
-            access_try_whole(run, r, keys[i], s->client_display, class, ACCESS_CLIENT,
-                             &says))
+            access_try_whole(run, r, keys[i], s->ccert_subject, "Client certificate",
+                             ACCESS_CLIENT, &says))
             return says;
     }
     return SAYS_DUNNO;
