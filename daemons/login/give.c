@@ -20,10 +20,12 @@
 /* Most pipelined bytes that one message carries. */
 #define INPUT_MAX ((size_t)32768)
 
+enum gift_state { WAITING, TAKEN, REFUSED, LOST };
+
 /* A session on its way, or carried. */
 struct gift {
     uint64_t tag;
-    enum { WAITING, TAKEN, REFUSED, LOST } state;
+    enum gift_state state;
     struct error error;
     struct waitq changed;
     struct relay *relay; /* while it is carried */
@@ -59,7 +61,7 @@ static struct view tag_key(const uint64_t *tag)
 
 /* --- what the store says --- */
 
-static void set_state(struct gift *g, int state)
+static void set_state(struct gift *g, enum gift_state state)
 {
     g->state = state;
     waitq_wake_all(&g->changed);
