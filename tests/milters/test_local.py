@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from doors.servers import FilterServer
 from harness.instance import Instance, wait_until
 
 from . import milter as m
@@ -97,3 +98,18 @@ def test_reports(place, classes):
     assert senders <= {"", "double-bounce@gw1.maison.mrs"}
     if "bounce" in classes:
         assert "" in senders and {"{mail_addr}": ""} in macros
+
+
+def test_in_front_of_a_proxy_filter(place):
+    """Before smtpd_proxy_filter milters have the commands alone; the message is the filter's."""
+    letter = "Subject: x\r\n\r\nhello\r\n."
+    recipients = ["RCPT TO:<b@maison.mrs>", "RCPT TO:<c@maison.mrs>"]
+    with m.Milter(end=[m.add_header("X-Seen", "yes")]) as milter, FilterServer() as behind:
+        with Instance(place / "a", smtpd_milters=milter.place,
+                      smtpd_proxy_filter=f"127.0.0.1:{behind.port}") as one:
+            replies = one.dialogue("EHLO x", "MAIL FROM:<a@maison.mrs>", *recipients, "DATA", letter, "QUIT")
+            wait_until(lambda: milter.events[-1][0] == "Q", "the milter's end")
+    assert replies[6] == "250 2.0.0 filtered"
+    letters = "".join(letter for letter, _ in milter.events if letter[0] != "D")
+    assert letters.endswith("CHMRRTAQ"), letters
+    assert b"X-Seen" not in behind.messages[0]
