@@ -5,6 +5,7 @@ An Instance writes main.cf and master.cf, starts the staged programs with
 listens on 127/8 with ports over 1024; only processes that it started end.
 """
 
+import collections
 import contextlib
 import getpass
 import os
@@ -45,6 +46,10 @@ anvil     unix  -       -       n       -       1       anvil
 """
 
 
+# Given out of late: whoever asked for them may not listen yet.
+recent_ports = collections.deque(maxlen=100)
+
+
 def free_port(address="127.0.0.1"):
     """A TCP port that nobody listens on at the moment.
 
@@ -55,6 +60,9 @@ def free_port(address="127.0.0.1"):
     first = 10000 + 1000 * (1 + int(worker) % 20 if worker else 0)
     for _ in range(1000):
         port = random.randrange(first, first + 1000)
+        if port in recent_ports:
+            continue
+        recent_ports.append(port)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind((address, port))
             return port
