@@ -106,14 +106,14 @@ bool maildir_flags_format(uint32_t flags, uint32_t keywords, struct view old,
 {
     bool ok = str_add(out, VIEW(":2,"));
 
-    for (char c = 'A'; c <= 'Z'; c++) {
-        bool set = view_has(old, c);
+    for (const char *p = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"; *p; p++) {
+        bool set = view_has(old, *p);
         for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
-            if (letters[i].letter == c)
+            if (letters[i].letter == *p)
                 set = (flags & letters[i].flag) != 0;
-        ok = ok && (!set || str_add_char(out, c));
+        ok = ok && (!set || str_add_char(out, *p));
     }
-    for (char c = 'a'; c <= 'z'; c++)
-        ok = ok && (!(keywords >> (c - 'a') & 1) || str_add_char(out, c));
+    for (unsigned i = 0; i < 26; i++)
+        ok = ok && (!(keywords >> i & 1) || str_add_char(out, (char)('a' + i)));
     return ok;
 }

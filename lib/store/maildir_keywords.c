@@ -81,7 +81,7 @@ uint64_t maildir_keywords_of(const struct mailbox *b, struct view letters)
     unsigned bit;
 
     for (size_t i = 0; i < letters.n; i++) {
-        int c = letters.p[i];
+        int c = (unsigned char)letters.p[i];
         if (ascii_is_lower(c) && s->letters[c - 'a'] &&
             mailbox_keyword_find(b, view_of(s->letters[c - 'a']), &bit))
             bits |= UINT64_C(1) << bit;

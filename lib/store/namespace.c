@@ -191,8 +191,8 @@ static void list_owner(struct namespace *s, struct view owner, struct arena *are
                        struct shared_list *l)
 {
     struct error ignored = ERROR_INIT;
-    struct account *a;
-    struct account_folder *folders;
+    struct account *a = NULL;
+    struct account_folder *folders = NULL;
     size_t n = 0, before = l->n;
 
     if (view_eq(owner, s->login) || open_owner(s, owner, arena, &a, &ignored) != STORE_OK)
