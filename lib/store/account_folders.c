@@ -2,6 +2,7 @@
 #include "store/account.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/driver.h"
 
@@ -79,6 +80,20 @@ static void import_subscriptions(struct account *a)
 
 static enum store_result rename_all(struct account *a, struct view from, struct view to,
                                     struct error *e);
+static void forget_rename(struct account *a);
+
+/* What cannot be finished stays as it is: the account must open all the same. */
+static void finish_rename(struct account *a)
+{
+    struct error e = ERROR_INIT;
+
+    if (rename_all(a, view_of(a->folders.rename_from), view_of(a->folders.rename_to),
+                   &e) == STORE_OK)
+        return;
+    log_warning("%s: mailbox %s was not renamed whole to %s: %s", a->place.root,
+                a->folders.rename_from, a->folders.rename_to, error_cstr(&e));
+    forget_rename(a);
+}
 
 enum store_result account_begin_folders(struct account *a, struct error *e)
 {
@@ -92,12 +107,7 @@ enum store_result account_begin_folders(struct account *a, struct error *e)
     if (a->folders.is_new)
         import_subscriptions(a);
     if (a->folders.rename_from && a->folders.rename_to)
-        r = rename_all(a, view_of(a->folders.rename_from), view_of(a->folders.rename_to),
-                       e);
-    if (r != STORE_OK) {
-        folder_file_cancel(&a->folders);
-        return r;
-    }
+        finish_rename(a);
     return folder_file_commit(&a->folders, e);
 }
 
@@ -487,6 +497,13 @@ static void rename_open(struct account *a, struct view from, struct view to)
     str_done(&path);
 }
 
+static void forget_rename(struct account *a)
+{
+    memory_free(a->folders.rename_from);
+    memory_free(a->folders.rename_to);
+    a->folders.rename_from = a->folders.rename_to = NULL;
+}
+
 /* Rename FROM and all below it, in files and records; may be repeated when it was not
  * finished.  The folder file is locked. */
 static enum store_result rename_all(struct account *a, struct view from, struct view to,
@@ -512,11 +529,8 @@ static enum store_result rename_all(struct account *a, struct view from, struct 
         rename_record(a, s.items[i], changed);
         rename_open(a, s.items[i], changed);
     }
-    if (r == STORE_OK) {
-        memory_free(a->folders.rename_from);
-        memory_free(a->folders.rename_to);
-        a->folders.rename_from = a->folders.rename_to = NULL;
-    }
+    if (r == STORE_OK)
+        forget_rename(a);
     memory_free(s.items);
     arena_free(s.arena);
     return r;
@@ -537,11 +551,12 @@ static enum store_result rename_noted(struct account *a, struct view from, struc
     if (r == STORE_OK)
         r = folder_file_begin(&a->folders, e);
     if (r == STORE_OK) {
+        struct error ignored = ERROR_INIT;
         r = rename_all(a, from, to, e);
-        if (r == STORE_OK)
-            r = folder_file_commit(&a->folders, e);
-        else
-            folder_file_cancel(&a->folders);
+        /* Without the note also when it failed: it would fail again. */
+        forget_rename(a);
+        enum store_result written = folder_file_commit(&a->folders, r ? &ignored : e);
+        r = r ? r : written;
     }
     arena_free(arena);
     return r;
@@ -589,6 +604,8 @@ static enum store_result check_rename(struct account *a, struct view from, struc
         if (!a->driver->accepts(a, changed))
             r = store_refused(e, STORE_CANNOT, "no mailbox can have the name %.*s",
                               VIEW_FMT(changed));
+        else if (a->driver->exists(a, changed))
+            r = store_refused(e, STORE_EXISTS, "mailbox %.*s exists", VIEW_FMT(changed));
     }
     if (r == STORE_OK)
         r = check_new(a, to, e);

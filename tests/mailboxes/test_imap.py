@@ -47,6 +47,16 @@ def test_folders(session):
     session.fails("DELETE INBOX")
 
 
+def test_rename_refuses_what_is_there(session):
+    """No mailbox of the new name is lost, and the account opens as ever."""
+    for name in ("old/x", "new/x"):
+        session.ok(f"CREATE {name}")
+    session.append("new/x", SIMPLE)
+    session.fails("RENAME old new", b"NO [ALREADYEXISTS]")
+    assert names(session.ok('LIST "" "%/x"')) == ["new/x", "old/x"]
+    assert b"MESSAGES 1" in session.ok("STATUS new/x (MESSAGES)")[0]
+
+
 def test_list_forms(session):
     session.ok("CREATE forms (USE (\\Sent))")
     assert session.ok('LIST "" ""')[0] == b'LIST (\\Noselect) "/" ""'

@@ -143,6 +143,8 @@ bool command_compress(struct imap *s)
         return false;
     if (!view_eq_case(mechanism, VIEW("DEFLATE")))
         return imap_no(s, "[CANNOT] Only DEFLATE is known.");
+    if (stream_fd(s->stream) < 0)
+        return imap_no(s, "[CANNOT] There is no connection to compress.");
     if (s->is_compressed)
         return imap_no(s, "[COMPRESSIONACTIVE] The connection is compressed.");
     imap_ok(s, "DEFLATE begins.");

@@ -4,7 +4,8 @@
  */
 #include "imap.h"
 
-static void send_line(struct imap *s, struct view start, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+send_line(struct imap *s, struct view start, const char *format, va_list args)
 {
     struct str *out = &s->scratch;
 
