@@ -220,3 +220,45 @@ def test_curl_reads_imap(site):
                            f"imap://127.0.0.1:{site.imap_port}/INBOX;MAILINDEX=*"],
                           capture_output=True, timeout=30)
     assert done.returncode == 0 and done.stdout.endswith(b"hello curl\r\n"), done.stderr
+
+
+def test_mailboxes_come_and_go(site):
+    """S269: the first login makes the mailbox, unknown names get 550; S270: a removed one is empty anew."""
+    c = site.pop3(user="ko@maison.mrs")
+    assert c.stat() == (0, 0)
+    c.quit()
+    assert (site.box("ko@maison.mrs") / "cur").is_dir()
+    with site.smtp() as smtp:
+        smtp.ehlo()
+        smtp.mail("chris@elsewhere.example")
+        code, text = smtp.rcpt("nobody@maison.mrs")
+        assert code == 550 and text.startswith(b"5.1.1")
+    site.deliver(user="ko@maison.mrs")
+    c = site.imap(user="ko@maison.mrs")
+    assert c.select("INBOX")[1] == [b"1"]
+    c.create("folder")
+    c.logout()
+    shutil.rmtree(site.box("ko@maison.mrs"))
+    for login in (site.imap, site.imap):
+        c = login(user="ko@maison.mrs")
+        assert c.select("INBOX")[1] == [b"0"]
+        assert not any(b"folder" in line for line in c.list()[1])
+        c.logout()
+    assert not site.log_lines(r"store\[\d+\]: (warning|error|panic).*ko@maison.mrs")
+
+
+def test_removed_while_open(site):
+    """S270: a mailbox that is removed under a session ends no worker, and no other session."""
+    mbox = site.imap(user="ko@maison.mrs")
+    mbox.select("INBOX")
+    other = site.imap()
+    shutil.rmtree(site.box("ko@maison.mrs"))
+    try:
+        mbox.noop()
+    except imaplib.IMAP4.abort:
+        pass
+    assert other.noop()[0] == "OK"
+    other.logout()
+    c = site.pop3(user="ko@maison.mrs")
+    assert c.stat() == (0, 0)
+    c.quit()
