@@ -2,6 +2,8 @@
 #include "store/mbox_rewrite.h"
 #include "store/store_test_help.h"
 
+#include "run/fiber.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -226,6 +228,47 @@ static void folders(void)
     arena_free(arena);
 }
 
+struct heard {
+    struct mailbox_listener l;
+    unsigned n;
+};
+
+static void hear(struct mailbox_listener *l)
+{
+    CONTAINER_OF(l, struct heard, l)->n++;
+}
+
+static bool wait_for_count(size_t n)
+{
+    for (int i = 0; i < 100 && mailbox_count(inbox) != n; i++)
+        fiber_sleep(10000);
+    return mailbox_count(inbox) == n;
+}
+
+/* Programs that replace the file are heard, too. */
+static void heard(void)
+{
+    struct heard h = {.l.changed = hear};
+    char from[HELP_PATH], to[HELP_PATH];
+
+    help_write("spool", FROM_A "Subject: a\n\na\n\n");
+    open_inbox();
+    mailbox_listen(inbox, &h.l);
+    snprintf(from, sizeof from, "%s/other", help_root);
+    snprintf(to, sizeof to, "%s/spool", help_root);
+    help_write("other", FROM_A "Subject: a\n\na\n\n" FROM_B "Subject: b\n\nb\n\n");
+    assert_int_equal(rename(from, to), 0);
+    assert_true(wait_for_count(2));
+    fiber_sleep(100000);
+    help_write("other", FROM_B "Subject: b\n\nb\n\n");
+    assert_int_equal(rename(from, to), 0);
+    assert_true(wait_for_count(1));
+    assert_int_equal(mailbox_at(inbox, 0)->uid, 2);
+    assert_true(h.n >= 2);
+    mailbox_unlisten(inbox, &h.l);
+    close_inbox();
+}
+
 /* --- kill -9 while the file is written anew --- */
 
 static int in_child(bool append, unsigned step)
@@ -351,6 +394,7 @@ TEST(flagged)
 TEST(appended)
 TEST(pseudo)
 TEST(folders)
+TEST(heard)
 #define ENTRY(name)                                                                      \
     cmocka_unit_test_setup_teardown(test_##name, help_set_up, help_tear_down)
 
@@ -362,6 +406,7 @@ int main(void)
         ENTRY(appended),
         ENTRY(pseudo),
         ENTRY(folders),
+        ENTRY(heard),
         cmocka_unit_test(test_killed_expunge),
         cmocka_unit_test(test_killed_append),
     };

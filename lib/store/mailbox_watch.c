@@ -23,6 +23,8 @@ enum { WATCHES = 4 };
     (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY |  \
      IN_DELETE_SELF | IN_MOVE_SELF)
 
+#define REPLACED (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)
+
 struct mailbox_watch {
     struct mailbox *mailbox;
     int watches[WATCHES];
@@ -30,6 +32,7 @@ struct mailbox_watch {
     bool is_complete; /* the kernel watches all that is to be watched */
     bool is_looking;  /* a fiber is at it */
     bool again;
+    bool is_stale; /* a watched file is another one now */
     struct timer poll;
     struct mailbox_watch *next[WATCHES]; /* others with the same watch */
 };
@@ -46,6 +49,9 @@ static struct view number_key(const int *wd)
     return (struct view){(const char *)wd, sizeof *wd};
 }
 
+static void add_watches(struct mailbox_watch *w);
+static void remove_watches(struct mailbox_watch *w);
+
 /* --- looking --- */
 
 static void look(void *arg)
@@ -61,6 +67,11 @@ static void look(void *arg)
             break;
         if (mailbox_refresh(b, &e) != STORE_OK)
             log_debug("mailbox %s: %s", b->name, error_cstr(&e));
+        if (b->watch && b->watch->is_stale) {
+            b->watch->is_stale = false;
+            remove_watches(b->watch);
+            add_watches(b->watch);
+        }
     } while (b->watch && b->watch->again && !fiber_is_cancelled());
     if (b->watch)
         b->watch->is_looking = false;
@@ -101,6 +112,7 @@ static void on_event(const struct inotify_event *event)
         for (unsigned i = 0; i < w->n; i++)
             if (w->watches[i] == event->wd)
                 next = w->next[i];
+        w->is_stale = w->is_stale || (event->mask & REPLACED);
         look_soon(w);
         w = next;
     }
