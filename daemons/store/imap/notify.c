@@ -27,7 +27,8 @@ struct watched {
     struct mailbox_listener listener;
     struct namespace_target target;
     struct mailbox *box;
-    char *name; /* as the client calls it */
+    char *name;            /* as the client calls it */
+    char *name_in_account; /* target.name, which lay in the arena of a command */
     unsigned events;
     bool has_changed;
 };
@@ -128,6 +129,15 @@ static void on_mailbox(struct mailbox_listener *l)
     teller_wake(w->imap);
 }
 
+static char *copy_name(struct view name)
+{
+    char *copy = memory_alloc(name.n + 1);
+
+    if (name.n > 0)
+        memcpy(copy, name.p, name.n);
+    return copy;
+}
+
 static void on_account(struct account_listener *l, struct view name)
 {
     struct notification *n = CONTAINER_OF(l, struct notification, account);
@@ -135,9 +145,7 @@ static void on_account(struct account_listener *l, struct view name)
     if (n->n_names >= NAMES_MAX)
         return;
     struct changed_name *c = NEW(struct changed_name);
-    c->name = memory_alloc(name.n + 1);
-    if (name.n > 0)
-        memcpy(c->name, name.p, name.n);
+    c->name = copy_name(name);
     list_append(&n->names, &c->link);
     n->n_names++;
     teller_wake(n->imap);
@@ -150,6 +158,7 @@ static void watched_free(struct watched *w)
     mailbox_close(w->box);
     account_close(w->target.account);
     memory_free(w->name);
+    memory_free(w->name_in_account);
     memory_free(w);
 }
 
@@ -183,8 +192,9 @@ static void watch(struct notification *n, const struct account_folder *f, unsign
         memory_free(w);
         return;
     }
-    w->name = memory_alloc(f->name.n + 1);
-    memcpy(w->name, f->name.p, f->name.n);
+    w->name = copy_name(f->name);
+    w->name_in_account = copy_name(w->target.name);
+    w->target.name = view_of(w->name_in_account);
     list_append(&n->watched, &w->link);
     mailbox_listen(w->box, &w->listener);
 }
