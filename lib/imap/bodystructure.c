@@ -3,18 +3,118 @@
  * Recursion goes as deep as the tree, which message_parse() bounds.  RFC 9051
  * 7.5.2 and 9 (body).
  */
+#include "base/number.h"
 #include "imap_private.h"
 #include "write.h"
+
+/* A parameter that was written in pieces is one for the client (RFC 2231 6).  In longer
+ * lists they stay as they are, so that nobody can make the search for them cost much. */
+enum { SEGMENTS_MAX = 32, JOINED_MAX = 100000 };
+
+struct segment {
+    struct view base; /* name, without its number */
+    int number;       /* -1: no piece of something */
+    bool is_encoded;
+};
+
+/* What "name*0" or "name*0*" says of itself, RFC 2231 3 and 4.1. */
+static struct segment segment_of(struct view name)
+{
+    struct segment s = {name, -1, view_ends(name, VIEW("*"))};
+    struct view base, digits;
+    if (view_rcut(s.is_encoded ? view_sub(name, 0, name.n - 1) : name, '*', &base,
+                  &digits) &&
+        number_parse_int(digits, 0, SEGMENTS_MAX, &s.number))
+        s.base = base;
+    else
+        s.number = -1;
+    return s;
+}
+
+/* The parameter that is piece NUMBER of BASE; NULL: there is none. */
+static const struct message_parameter *segment_find(const struct message_parameter *list,
+                                                    struct view base, int number)
+{
+    for (; list; list = list->next) {
+        struct segment s = segment_of(list->name);
+        if (s.number == number && view_eq_case(s.base, base))
+            return list;
+    }
+    return NULL;
+}
+
+/* Is M a piece that goes with the first, or lies behind one that is missing? */
+static bool is_later_segment(const struct message_parameter *list,
+                             const struct message_parameter *m)
+{
+    struct segment s = segment_of(m->name);
+    return s.number > 0 && segment_find(list, s.base, 0) != NULL;
+}
+
+/* Append VALUE with "%" as it is in encoded values. */
+static void add_encoded(struct view value, struct str *out)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '%')
+            str_add(out, VIEW("%25"));
+        else
+            str_add_char(out, value.p[i]);
+}
+
+/* "name" "value" of all pieces from FIRST on; a longer value is cut off. */
+static bool write_joined(const struct message_parameter *list, struct segment first,
+                         struct str *out)
+{
+    struct str name = STR_INIT(JOINED_MAX), value = STR_INIT(JOINED_MAX);
+    const struct message_parameter *m;
+    bool is_encoded = first.is_encoded;
+    for (int i = 0; (m = segment_find(list, first.base, i)) != NULL; i++)
+        is_encoded = is_encoded || segment_of(m->name).is_encoded;
+    str_add(&name, first.base);
+    str_add_cstr(&name, is_encoded ? "*" : "");
+    if (is_encoded && !first.is_encoded)
+        str_add(&value, VIEW("''")); /* no charset, no language */
+    for (int i = 0; (m = segment_find(list, first.base, i)) != NULL; i++)
+        if (is_encoded && !segment_of(m->name).is_encoded)
+            add_encoded(m->value, &value);
+        else
+            str_add(&value, m->value);
+    bool ok = imap_write_string(str_view(&name), out);
+    ok = str_add_char(out, ' ') && ok;
+    ok = imap_write_string(str_view(&value), out) && ok;
+    str_done(&name);
+    str_done(&value);
+    return ok;
+}
+
+static bool write_pair(const struct message_parameter *m, struct str *out)
+{
+    return imap_write_string(m->name, out) && str_add_char(out, ' ') &&
+           imap_write_string(m->value, out);
+}
+
+/* Has LIST first pieces, and is short enough to put them together? */
+static bool has_segments(const struct message_parameter *list)
+{
+    bool some = false;
+    size_t n = 0;
+    for (; list; list = list->next, n++)
+        some = some || segment_of(list->name).number == 0;
+    return some && n <= SEGMENTS_MAX;
+}
 
 /* "name" "value" ..., an opening parenthesis in front unless there were SOME. */
 static bool write_pairs(const struct message_parameter *list, bool *some, struct str *out)
 {
     bool ok = true;
+    bool joins = has_segments(list);
     for (const struct message_parameter *m = list; m; m = m->next) {
+        if (joins && is_later_segment(list, m))
+            continue;
+        struct segment s = segment_of(m->name);
         ok = str_add_char(out, *some ? ' ' : '(') && ok;
-        ok = imap_write_string(m->name, out) && ok;
-        ok = str_add_char(out, ' ') && ok;
-        ok = imap_write_string(m->value, out) && ok;
+        ok = (joins && s.number == 0 ? write_joined(list, s, out) : write_pair(m, out)) &&
+             ok;
         *some = true;
     }
     return ok;

@@ -140,6 +140,27 @@ static void test_single(void **state)
         "(\"en\" \"fr-CA\") \"p.png\")");
 }
 
+/* RFC 2231 6: what was written in pieces is one parameter. */
+static void test_segments(void **state)
+{
+    (void)state;
+    expect_body(
+        "Content-Type: image/png; NAME*1=\" b.p\"; name*0=a; size=1; name*2=ng\n\n",
+        false,
+        "(\"image\" \"png\" (\"name\" \"a b.png\" \"size\" \"1\") NIL NIL "
+        "\"7bit\" 0)");
+    expect_body("Content-Type: image/png; name*0*=utf-8''%C3%A9; name*1=\"100%\"\n\n",
+                false,
+                "(\"image\" \"png\" (\"name*\" \"utf-8''%C3%A9100%25\") NIL NIL "
+                "\"7bit\" 0)");
+    expect_body("Content-Type: image/png; name*0=a; name*1*=%20b\n\n", false,
+                "(\"image\" \"png\" (\"name*\" \"''a%20b\") NIL NIL \"7bit\" 0)");
+    /* No first piece; a name of its own kind; an encoded value in one piece. */
+    expect_body("Content-Type: image/png; name*1=b; x*y=c; z*=us-ascii''d\n\n", false,
+                "(\"image\" \"png\" (\"name*1\" \"b\" \"x*y\" \"c\" \"z*\" "
+                "\"us-ascii''d\") NIL NIL \"7bit\" 0)");
+}
+
 /* S068, S069, S070 */
 static void test_multipart(void **state)
 {
@@ -196,11 +217,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),   cmocka_unit_test(test_mailboxes),
-        cmocka_unit_test(test_dates),     cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_envelope),  cmocka_unit_test(test_single),
-        cmocka_unit_test(test_multipart), cmocka_unit_test(test_embedded),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_strings),  cmocka_unit_test(test_mailboxes),
+        cmocka_unit_test(test_dates),    cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_envelope), cmocka_unit_test(test_single),
+        cmocka_unit_test(test_segments), cmocka_unit_test(test_multipart),
+        cmocka_unit_test(test_embedded), cmocka_unit_test(test_full),
     };
     return cmocka_run_group_tests(tests, kit_setup, teardown);
 }
