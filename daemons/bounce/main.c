@@ -32,6 +32,8 @@ static bool prepare(struct service *s, struct error *e)
 static void sandbox(struct service *s, struct sandbox_profile *profile)
 {
     profile->readable = table_paths(s->conf);
+    /* Reports may pass milters: internal_mail_filter_classes. */
+    profile->network = !view_is_empty(conf_view(s->conf, P_non_smtpd_milters));
 }
 
 static void session(struct service *s, const struct service_socket *socket, int fd,
