@@ -18,6 +18,19 @@ BODIES = {"7bit": "a line of plain text\n\nand one more, about a lighthouse\n",
           "quoted-printable": "caf=C3=A9 in the morn=\ning=20\n=E9t=E9 no more\n",
           "base64": "w6l0w6kgaW4gYSBsaWdodGhvdXNlCg==\n"}
 
+# Shapes that a Maker does not make; the RFCs tell how to read them.
+ODD = ["\nbody only\n", "Subject: a\n b\n\tc\n\nx\n", "From: caf\u00e9 <a@b.c>\n\n\u00e9\n",
+       "Subject: x\r\n\r\nCR LF\r\nin the file\r\n", "Subject: no line end\n\nx", "Subject:\nTo:\n\nx\n",
+       "Subject: " + "x" * 5000 + "\n\nx\n", "X: " + "y " * 3000 + "\n\n" + "z" * 5000,
+       "Content-Type: message/rfc822\n\nSubject: in\n", "Content-Type: message/rfc822\n\n\n\n",
+       "Content-Type: multipart/mixed; boundary=x\n\nnothing\n",
+       "Content-Type: multipart/mixed; boundary=x\n\n--x--\n",
+       "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=ab\n\n"
+       "--ab\n\nx\n--a\n\ny\n--ab--\n--a--\n",
+       "Content-Type: multipart/digest; boundary=a\n\n--a\n\nSubject: d\n\nx\n--a--\n",
+       "Content-Type: image/png; size=1; name*0=\"a \"; name*1=b\nContent-Disposition: attachment;\n"
+       " filename*0*=utf-8''%C3%A9t; filename*1*=%C3%A9;\n filename*2*=.png\n\nx\n"]
+
 
 class Maker:
     """One stream of choices."""
