@@ -123,6 +123,32 @@ static bool write_all_addresses(const struct view *values, struct str *out)
     return ok;
 }
 
+/* "A, B". */
+static struct view join(struct arena *arena, struct view a, struct view b)
+{
+    char *both = arena_alloc(arena, a.n + b.n + 2);
+
+    memcpy(both, a.p, a.n);
+    memcpy(both + a.n, ", ", 2);
+    if (b.n > 0)
+        memcpy(both + a.n + 2, b.p, b.n);
+    return (struct view){both, a.n + b.n + 2};
+}
+
+/* Old programs wrote several fields of recipients: they count as one (RFC 5322 4.5.3). */
+static struct view join_fields(struct arena *arena, struct view header, struct view name,
+                               struct view first)
+{
+    struct message_field field;
+    struct view all = VIEW_NONE;
+
+    while (first.p && message_header_next(&header, &field)) {
+        if (view_eq_case(field.name, name))
+            all = all.n > 0 ? join(arena, all, field.value) : field.value;
+    }
+    return all.n > 0 ? all : first;
+}
+
 bool imap_write_envelope(struct view header, struct str *out)
 {
     static const struct view names[FIELD_COUNT] = {
@@ -138,13 +164,17 @@ bool imap_write_envelope(struct view header, struct str *out)
         [MESSAGE_ID] = {"Message-ID", 10},
     };
     struct view values[FIELD_COUNT];
+    struct arena *arena = arena_new();
     message_header_values(header, names, FIELD_COUNT, values);
+    for (size_t i = TO; i <= BCC; i++)
+        values[i] = join_fields(arena, header, names[i], values[i]);
     bool ok = str_add_char(out, '(');
     ok = imap_write_value(values[DATE], out) && ok;
     ok = str_add_char(out, ' ') && ok;
     ok = imap_write_value(values[SUBJECT], out) && ok;
     ok = str_add_char(out, ' ') && ok;
     ok = write_all_addresses(values, out) && ok;
+    arena_free(arena);
     ok = imap_write_value(values[IN_REPLY_TO], out) && ok;
     ok = str_add_char(out, ' ') && ok;
     ok = imap_write_value(values[MESSAGE_ID], out) && ok;

@@ -90,6 +90,9 @@ static void test_envelope(void **state)
                     "(NIL \"\" ((\"Charlie Root\" NIL \"root\" \"\")) "
                     "((NIL NIL \"s\" \"x\")) ((\"Charlie Root\" NIL \"root\" \"\")) "
                     "NIL NIL NIL NIL NIL)");
+    expect_envelope("To: a@x\nSubject: s\nTo: b@y\nCc: c@z\n",
+                    "(NIL \"s\" NIL NIL NIL ((NIL NIL \"a\" \"x\")(NIL NIL \"b\" \"y\")) "
+                    "((NIL NIL \"c\" \"z\")) NIL NIL NIL)");
     expect_envelope("To: undisclosed-recipients:;\n"
                     "Cc: a@x, My list: b@x, c@x;, Empty:;, d@x\n",
                     "(NIL NIL NIL NIL NIL "

@@ -49,9 +49,8 @@ static bool prepare_node(struct finder *f, struct imap_search_node *node)
         if (s->enabled & ENABLED_UIDONLY)
             return imap_fail(&s->in,
                              "[UIDREQUIRED] Message numbers are not used any more");
+        /* Numbers that are not there match nothing. */
         imap_set_resolve(&node->set, (uint32_t)uids->n);
-        if (imap_set_max(&node->set) > uids->n)
-            return imap_fail(&s->in, "Message number that is not there");
         break;
     case IMAP_SEARCH_UID:
         if (node->set.is_saved)
