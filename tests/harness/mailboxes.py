@@ -13,6 +13,7 @@ SERVICES = """\
   -o login_tls_auth_only=no
 127.0.0.1:{pop3} inet n - n - - pop3-login
   -o login_tls_auth_only=no
+127.0.0.1:{lmtp} inet n - n - - lmtpd
 store unix - - n - - store
 auth unix - - n - - auth
 virtual unix - n n - - virtual
@@ -25,9 +26,7 @@ class MailServer(Instance):
     def __init__(self, directory, users, **parameters):
         self.users = users
         super().__init__(directory / "server", **parameters)
-        self.imap_port = self.pop3_port = self.port
-        while len({self.port, self.imap_port, self.pop3_port}) < 3:
-            self.imap_port, self.pop3_port = free_port(), free_port()
+        self.imap_port, self.pop3_port, self.lmtp_port = (free_port() for _ in range(3))
         domains = sorted({user.split("@")[1] for user in users if "@" in user})
         self.set(virtual_mailbox_domains=" ".join(domains),
                  virtual_mailbox_base=self.directory / "boxes",
@@ -37,7 +36,8 @@ class MailServer(Instance):
         if os.getuid() == 0:
             self.set(virtual_uid_maps="static:65534", virtual_gid_maps="static:65534",
                      virtual_minimum_uid="100")
-        self.extra_services = SERVICES.format(imap=self.imap_port, pop3=self.pop3_port)
+        self.extra_services = SERVICES.format(imap=self.imap_port, pop3=self.pop3_port,
+                                              lmtp=self.lmtp_port)
 
     def maildir(self, user):
         return self.directory / "boxes" / user
