@@ -55,16 +55,18 @@ static bool proxy_open(struct session *s, struct error *e)
     t->proxy = p;
     if (p->speed_adjust) {
         p->spool = memfd_create("speed_adjust", MFD_CLOEXEC);
-        if (p->spool >= 0)
-            return true;
-        error_set_errno(e, "4.3.0", "memory for a message");
-    } else if (proxy_connect(s, p)) {
-        return true;
-    } else {
+        if (p->spool < 0) {
+            error_set_errno(e, "4.3.0", "memory for a message");
+            free_proxy(s);
+            return false;
+        }
+    } else if (!proxy_connect(s, p)) {
         t->refusal = arena_dup(t->arena, str_view(&p->line));
+        free_proxy(s);
+        return false;
     }
-    free_proxy(s);
-    return false;
+    transaction_log_client(s);
+    return true;
 }
 
 /* Put the client's RCPT to the filter. */
@@ -156,8 +158,7 @@ static void log_verdict(const struct session *s, bool good, struct view reply)
 {
     const struct transaction *t = s->transaction;
     struct access_subject facts = s->facts;
-    if (t->recipients == 1)
-        facts.recipient = t->first_recipient;
+    facts.recipient = t->first_recipient;
     access_log_proxy(&facts, good ? "proxy-accept" : "proxy-reject", reply);
 }
 

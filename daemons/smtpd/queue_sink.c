@@ -53,38 +53,6 @@ static unsigned cleanup_flags(const struct session *s)
     return flags;
 }
 
-/* The client and the message that a filter's XFORWARD told of. */
-static void log_forwarded(const struct session *s, struct str *line)
-{
-    const struct forwarded *f = &s->forwarded;
-    if (!f->is_set)
-        return;
-    if (!view_is_empty(f->ident))
-        str_addf(line, ", orig_queue_id=%.*s", VIEW_FMT(f->ident));
-    if (!view_is_empty(f->name) || !view_is_empty(f->address)) {
-        struct view unknown = VIEW("unknown");
-        str_addf(line, ", orig_client=%.*s[%.*s]",
-                 VIEW_FMT(view_is_empty(f->name) ? unknown : f->name),
-                 VIEW_FMT(view_is_empty(f->address) ? unknown : f->address));
-    }
-}
-
-static void log_client(const struct session *s)
-{
-    struct str line = STR_INIT(2048);
-    str_addf(&line, "%.*s: client=%.*s", VIEW_FMT(s->facts.queue_id),
-             VIEW_FMT(s->facts.client_display));
-    if (!view_is_empty(s->facts.sasl_method))
-        str_addf(&line, ", sasl_method=%.*s", VIEW_FMT(s->facts.sasl_method));
-    if (!view_is_empty(s->facts.sasl_username))
-        str_addf(&line, ", sasl_username=%.*s", VIEW_FMT(s->facts.sasl_username));
-    if (!view_is_empty(s->facts.sasl_sender))
-        str_addf(&line, ", sasl_sender=%.*s", VIEW_FMT(s->facts.sasl_sender));
-    log_forwarded(s, &line);
-    log_info("%s", str_cstr(&line));
-    str_done(&line);
-}
-
 bool queue_begin_draft(struct session *s, struct draft *draft)
 {
     struct transaction *t = s->transaction;
@@ -93,7 +61,7 @@ bool queue_begin_draft(struct session *s, struct draft *draft)
     bool local = session_is_local(s);
     t->envelope.rewrite_context = local ? VIEW("local") : VIEW("remote");
     t->envelope.content_filter = conf_view(s->server->conf, P_content_filter);
-    log_client(s);
+    transaction_log_client(s);
     t->cleanup = cleanup_open(s->server->cleanup, t->draft, &t->envelope,
                               cleanup_flags(s) | (local ? CLEANUP_ADD_MISSING : 0));
     cleanup_set_milters(t->cleanup, s->milters, &t->milter_reply);

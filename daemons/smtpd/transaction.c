@@ -75,6 +75,38 @@ static void fill_client(const struct session *s, struct envelope *env)
     env->log_ident = f->ident;
 }
 
+/* The client and the message that a filter's XFORWARD told of. */
+static void log_forwarded(const struct session *s, struct str *line)
+{
+    const struct forwarded *f = &s->forwarded;
+    if (!f->is_set)
+        return;
+    if (!view_is_empty(f->ident))
+        str_addf(line, ", orig_queue_id=%.*s", VIEW_FMT(f->ident));
+    if (!view_is_empty(f->name) || !view_is_empty(f->address)) {
+        struct view unknown = VIEW("unknown");
+        str_addf(line, ", orig_client=%.*s[%.*s]",
+                 VIEW_FMT(view_is_empty(f->name) ? unknown : f->name),
+                 VIEW_FMT(view_is_empty(f->address) ? unknown : f->address));
+    }
+}
+
+void transaction_log_client(const struct session *s)
+{
+    struct str line = STR_INIT(2048);
+    struct view id = or_else(s->facts.queue_id, VIEW("NOQUEUE"));
+    str_addf(&line, "%.*s: client=%.*s", VIEW_FMT(id), VIEW_FMT(s->facts.client_display));
+    if (!view_is_empty(s->facts.sasl_method))
+        str_addf(&line, ", sasl_method=%.*s", VIEW_FMT(s->facts.sasl_method));
+    if (!view_is_empty(s->facts.sasl_username))
+        str_addf(&line, ", sasl_username=%.*s", VIEW_FMT(s->facts.sasl_username));
+    if (!view_is_empty(s->facts.sasl_sender))
+        str_addf(&line, ", sasl_sender=%.*s", VIEW_FMT(s->facts.sasl_sender));
+    log_forwarded(s, &line);
+    log_info("%s", str_cstr(&line));
+    str_done(&line);
+}
+
 static bool open_sink(struct session *s)
 {
     struct transaction *t = s->transaction;

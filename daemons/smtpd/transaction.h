@@ -29,6 +29,9 @@ extern const struct sink mailbox_sink; /* lmtp.c */
 extern const struct sink postdrop_sink;
 extern const struct sink proxy_sink;
 
+/* "ID: client=name[address], sasl_method=...": who brings the message, in the log. */
+void transaction_log_client(const struct session *s);
+
 /* queue_sink.c: what mailbox_sink does likewise. */
 /* Takes DRAFT, which is new. */
 bool queue_begin_draft(struct session *s, struct draft *draft);

@@ -129,7 +129,7 @@ def test_filter_before_the_queue(both):
             server.heard.clear()
             server.messages.clear()
             server.refuse = {}
-            replies = converse(instance, [HELLO, MAIL, "RCPT TO:<x@maison.mrs>",
+            replies = converse(instance, [HELLO, MAIL, "RCPT TO:<x@maison.mrs>", "RCPT TO:<y@maison.mrs>",
                                           "DATA:Subject: x\n\n..hello\n"])
             server.refuse = {"RCPT": "550 5.1.1 no"}
             replies += converse(instance, [HELLO, MAIL, "RCPT TO:<x@maison.mrs>"])
@@ -137,7 +137,8 @@ def test_filter_before_the_queue(both):
             replies += converse(instance, [HELLO, MAIL, "RCPT TO:<x@maison.mrs>",
                                            "DATA:Subject: x\n\nhello\n"])
             heard = sorted(re.sub(r"PORT=\d+", "PORT=N", line) for line in server.heard)
-            lines = [normal(line.split("]: ", 1)[1]) for line in instance.log_lines("proxy-|warning: proxy")]
+            lines = [normal(line.split("]: ", 1)[1])
+                     for line in instance.log_lines("NOQUEUE: client|proxy-|warning: proxy")]
             content = [normal(re.sub(r"\r\n", "\n", m.decode())) for m in server.messages]
             return replies, heard, sorted(lines), content
 

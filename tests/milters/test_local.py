@@ -107,8 +107,12 @@ def test_in_front_of_a_proxy_filter(place):
     with m.Milter(end=[m.add_header("X-Seen", "yes")]) as milter, FilterServer() as behind:
         with Instance(place / "a", smtpd_milters=milter.place,
                       smtpd_proxy_filter=f"127.0.0.1:{behind.port}") as one:
+            wait_until(lambda: milter.events and milter.events[-1][0] == "Q", "the first client's end")
             replies = one.dialogue("EHLO x", "MAIL FROM:<a@maison.mrs>", *recipients, "DATA", letter, "QUIT")
             wait_until(lambda: milter.events[-1][0] == "Q", "the milter's end")
+            one.wait_log(r"smtpd\[\d+\]: NOQUEUE: client=unknown\[127.0.0.1\]$")
+            one.wait_log(r"proxy-accept: END-OF-MESSAGE: 250 2.0.0 filtered; "
+                         r"from=<a@maison.mrs> to=<b@maison.mrs> proto=ESMTP ")
     assert replies[6] == "250 2.0.0 filtered"
     letters = "".join(letter for letter, _ in milter.events if letter[0] != "D")
     assert letters.endswith("CHMRRTAQ"), letters
