@@ -146,9 +146,9 @@ static bool ask(void *arg, struct view challenge, struct view *answer)
 static void log_failure(struct session *s, struct view mechanism, const char *reason,
                         struct view user)
 {
-    log_warning("%.*s: SASL %.*s authentication failed: %s%s%.*s",
+    log_warning("%.*s: SASL %.*s authentication failed: %s, sasl_username=%.*s",
                 VIEW_FMT(s->facts.client_display), VIEW_FMT(mechanism), reason,
-                user.n > 0 ? ", sasl_username=" : "", VIEW_FMT(user));
+                VIEW_FMT(user.n > 0 ? user : VIEW("(unavailable)")));
 }
 
 static const char *or_else(const struct error *e, const char *text)

@@ -196,6 +196,8 @@ enum sasl_outcome dovecot_converse(struct auth_login *l, struct stream *s)
             return SASL_PROVED;
         } else if (view_eq(word, VIEW("FAIL"))) {
             take_fields(l, line, &is_temporary);
+            if (!l->sasl.error.text[0])
+                error_set(&l->sasl.error, "4.7.0", "(reason unavailable)");
             return is_temporary ? SASL_UNAVAILABLE : SASL_REFUSED;
         }
     }

@@ -2,11 +2,15 @@
 
 import base64
 import os
+import re
 import smtplib
+import socketserver
 import subprocess
+import threading
 
 import pytest
 
+from harness import postfix
 from harness.dovecot import PACKAGES
 from harness.instance import Instance, free_port, wait_until
 from harness.postfix import unpack
@@ -124,6 +128,51 @@ def test_dovecot(place, dovecot, kind):
         with session(site) as c:
             assert c.docmd(plain("tim", "guess"))[0] == 535
             site.wait_log("SASL PLAIN authentication failed: .*sasl_username=tim")
+
+
+class Refuser(socketserver.StreamRequestHandler):
+    """Dovecot's login service, to which no password is right; the server's words say how it tells so."""
+
+    def handle(self):
+        self.wfile.write(b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\n"
+                         b"COOKIE\t0123456789abcdef0123456789abcdef\nDONE\n")
+        for line in self.rfile:
+            words = line.decode().rstrip("\n").split("\t")
+            if words[0] == "AUTH":
+                self.wfile.write("\t".join(("FAIL", words[1], *self.server.words)).encode() + b"\n")
+
+
+REFUSALS = {(): "(reason unavailable), sasl_username=(unavailable)",
+            ("user=tim",): "(reason unavailable), sasl_username=tim",
+            ("user=tim", "reason="): "(reason unavailable), sasl_username=tim",
+            ("reason=Too many\x01tlogins",): None, ("user=tim", "reason=not now"): "not now, sasl_username=tim"}
+
+
+def test_refusals_as_postfix(place):
+    """With a reason and without one: the reply and the log line are the real Postfix's."""
+    place.chmod(0o755)
+    sites = {"ours": Instance(place / "ours", **DOOR, smtpd_sasl_path=place / "auth")}
+    if postfix.is_available():
+        sites["theirs"] = postfix.Postfix(place / "theirs", **DOOR, smtpd_sasl_path=place / "auth")
+    seen = {}
+    with socketserver.ThreadingUnixStreamServer(str(place / "auth"), Refuser) as server:
+        server.daemon_threads = True
+        (place / "auth").chmod(0o666)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        for name, site in sites.items():
+            with site:
+                replies = []
+                for i, server.words in enumerate(REFUSALS, 1):
+                    replies.append(site.dialogue("EHLO x", plain("tim", "x"), "QUIT")[2])
+                    lines = site.wait_log("SASL PLAIN authentication failed: .*", count=i)
+                seen[name] = replies, sorted(re.sub(r".*warning: ", "", line) for line in lines)
+        server.shutdown()
+    replies, lines = seen["ours"]
+    for reply, text in zip(replies, REFUSALS.values()):
+        if text:
+            assert f"unknown[127.0.0.1]: SASL PLAIN authentication failed: {text}" in lines
+            assert reply == f"535 5.7.8 Error: authentication failed: {text.split(', sasl')[0]}"
+    assert seen.get("theirs", seen["ours"]) == seen["ours"]
 
 
 def test_gone(place):
