@@ -4,59 +4,23 @@
  */
 #include "milter.h"
 
-#include "base/log.h"
+#include "access/milters.h"
 #include "transaction.h"
 
 #define WORDS_MAX 64
 
-static bool has_no_milters(const struct conf *c)
+/* A milter_macro_fn; CONTEXT is a session. */
+static bool session_macro(void *context, struct view name, struct str *value)
 {
-    struct view rest = conf_view(c, P_receive_override_options), word;
-    while (conf_list_next(&rest, &word)) {
-        if (view_eq_case(word, VIEW("no_milters")))
-            return true;
-    }
-    return false;
-}
-
-bool milter_setup(struct smtpd *d, struct error *e)
-{
-    const struct conf *c = d->conf;
-    if (has_no_milters(c))
-        return true;
-    d->milter_maps = maps_open(c, conf_view(c, P_smtpd_milter_maps), 0);
-    d->milters = milter_list_new(c, conf_view(c, P_smtpd_milters), e);
-    return d->milters != NULL;
-}
-
-/* smtpd_milter_maps, else smtpd_milters.  False: a table or its value is bad. */
-static bool choose(struct session *s, const struct milter_list **list)
-{
-    const struct smtpd *d = s->server;
-    struct error e = ERROR_INIT;
-    struct view value;
-    *list = d->milters;
-    if (maps_is_empty(d->milter_maps))
-        return true;
-    switch (maps_get(d->milter_maps, s->facts.client_address, s->arena, &value, &e)) {
-    case TABLE_FOUND:
-        if (view_eq_case(value, VIEW("DISABLE"))) {
-            *list = NULL;
-            return true;
-        }
-        *list = s->own_milters = milter_list_new(d->conf, value, &e);
-        break;
-    case TABLE_ERROR:
-        *list = NULL;
-        break;
-    case TABLE_NOT_FOUND:
-    default:
-        return true;
-    }
-    if (!*list)
-        log_warning("smtpd_milter_maps: %.*s: %s", VIEW_FMT(s->facts.client_address),
-                    e.text);
-    return *list != NULL;
+    const struct session *s = context;
+    const struct transaction *t = s->transaction;
+    struct access_milter_facts facts = {.subject = &s->facts,
+                                        .rewrite = s->server->rewrite,
+                                        .recipient = s->facts.recipient,
+                                        .refusal = s->milter_refusal};
+    if (view_is_empty(facts.recipient) && t && t->recipients == 1)
+        facts.recipient = t->first_recipient;
+    return access_milter_macro(&facts, name, value);
 }
 
 static void add_effect(struct session *s, enum access_effect_kind kind)
@@ -69,18 +33,10 @@ static void add_effect(struct session *s, enum access_effect_kind kind)
     transaction_add_effects(t, effect);
 }
 
-/* Is the message to be thrown away? */
-static bool is_discarded(const struct access_effect *effects)
-{
-    while (effects && effects->kind != ACCESS_DISCARD)
-        effects = effects->next;
-    return effects != NULL;
-}
-
 /* Log what was said; the reply that it makes, empty when the command goes on. */
 static struct view judge(struct session *s, struct milter_reply r)
 {
-    struct view reply = VIEW_NONE;
+    struct view reply = access_milter_text(r);
     switch (r.verdict) {
     case MILTER_HOLD:
         add_effect(s, ACCESS_HOLD);
@@ -92,11 +48,7 @@ static struct view judge(struct session *s, struct milter_reply r)
                          VIEW("milter triggers DISCARD action"));
         break;
     case MILTER_SHUTDOWN:
-        reply = VIEW("421 4.7.0 Server closing connection");
-        break;
     case MILTER_REFUSE:
-        reply = r.text;
-        break;
     case MILTER_CONTINUE:
     default:
         break;
@@ -116,20 +68,13 @@ static bool passes(struct session *s, struct milter_reply r)
     return false;
 }
 
-static int family_of(struct view address)
-{
-    struct net_address a;
-    return net_address_parse(address, 0, &a) ? net_address_family(&a) : AF_UNSPEC;
-}
-
 bool milter_connect(struct session *s)
 {
     const struct milter_list *list;
     struct view host = conf_view(s->server->conf, P_myhostname);
     milter_disconnect(s);
-    if (!s->server->milters)
-        return true;
-    if (!choose(s, &list)) {
+    if (!access_milters_choose(s->server->milters, &s->facts, s->arena, &list,
+                               &s->own_milters)) {
         reply_error_about(s, NOTICE_SOFTWARE, "421 4.3.5 %.*s Server configuration error",
                           VIEW_FMT(host));
         return false;
@@ -137,21 +82,14 @@ bool milter_connect(struct session *s)
     if (milter_list_is_empty(list))
         return true;
     s->facts.command = "CONNECT";
-    s->milters = milters_new(list, milter_session_macro, s);
-    struct view name = s->facts.client_name;
-    if (view_eq(name, VIEW("unknown"))) /* as Sendmail names it */
-        name = arena_printf(s->arena, "[%.*s]", VIEW_FMT(s->facts.client_address));
-    struct view text =
-        judge(s, milters_connect(s->milters, name, family_of(s->facts.client_address),
-                                 s->facts.client_address, s->facts.client_port));
-    if (view_starts(text, VIEW("421")))
-        reply(s, "421 %.*s Service unavailable - try again later", VIEW_FMT(host));
-    else if (view_starts(text, VIEW("5")))
-        reply_error_about(s, NOTICE_POLICY, "554 %.*s ESMTP not accepting connections",
-                          VIEW_FMT(host));
-    else
-        return true;
-    return false;
+    s->milters = milters_new(list, session_macro, s);
+    struct view text = judge(s, access_milters_connect(s->milters, &s->facts, s->arena));
+    struct view greeting = access_milter_greeting(text, host, s->arena);
+    if (view_starts(greeting, VIEW("421")))
+        reply(s, "%.*s", VIEW_FMT(greeting));
+    else if (greeting.n > 0)
+        reply_error_about(s, NOTICE_POLICY, "%.*s", VIEW_FMT(greeting));
+    return greeting.n == 0;
 }
 
 bool milter_helo(struct session *s)
@@ -179,7 +117,7 @@ static size_t collect(struct view words[WORDS_MAX], struct view path,
 bool milter_mail(struct session *s, struct view path, struct view parameters)
 {
     struct view words[WORDS_MAX];
-    if (!s->milters || is_discarded(s->transaction->effects))
+    if (!s->milters || access_is_discarded(s->transaction->effects))
         return true;
     size_t n = collect(words, path, parameters);
     return passes(s, milters_mail(s->milters, words, n));
@@ -190,8 +128,8 @@ bool milter_rcpt(struct session *s, struct view path, struct view parameters,
 {
     struct view words[WORDS_MAX];
     struct view refusal = outcome->refused ? outcome->reply : VIEW_NONE;
-    if (!s->milters || is_discarded(s->transaction->effects) ||
-        is_discarded(outcome->effects))
+    if (!s->milters || access_is_discarded(s->transaction->effects) ||
+        access_is_discarded(outcome->effects))
         return true;
     size_t n = collect(words, path, parameters);
     s->milter_refusal = refusal;
@@ -202,7 +140,7 @@ bool milter_rcpt(struct session *s, struct view path, struct view parameters,
 
 bool milter_data(struct session *s)
 {
-    if (!s->milters || is_discarded(s->transaction->effects))
+    if (!s->milters || access_is_discarded(s->transaction->effects))
         return true;
     s->facts.recipient = s->transaction->first_recipient;
     bool good = passes(s, milters_data(s->milters));
@@ -220,11 +158,7 @@ bool milter_other(struct session *s)
 {
     if (!s->milters)
         return true;
-    struct milter_reply r = milters_other(s->milters);
-    struct view text = r.verdict == MILTER_REFUSE ? r.text
-                       : r.verdict == MILTER_SHUTDOWN
-                           ? VIEW("421 4.7.0 Server closing connection")
-                           : VIEW_NONE;
+    struct view text = access_milter_text(milters_other(s->milters));
     if (view_is_empty(text))
         return true;
     reply_error_about(s, NOTICE_POLICY, "%.*s", VIEW_FMT(text));

@@ -26,10 +26,4 @@ bool milter_other(struct session *s);
 void milter_abort(struct session *s);
 void milter_disconnect(struct session *s);
 
-/* setup.c: smtpd_milters of D; false with *E. */
-bool milter_setup(struct smtpd *d, struct error *e);
-
-/* milter_macros.c: a milter_macro_fn; CONTEXT is a session. */
-bool milter_session_macro(void *context, struct view name, struct str *value);
-
 #endif

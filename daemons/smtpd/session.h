@@ -46,8 +46,7 @@ struct smtpd {
     struct maps *ehlo_discard_by_address;
     struct maps *command_filter;
     struct maps *reject_footers;
-    struct milter_list *milters; /* smtpd_milters; NULL: none */
-    struct maps *milter_maps;    /* smtpd_milter_maps */
+    struct access_milters *milters;
     unsigned ehlo_discard;
     unsigned notify; /* NOTICE_... of notify_classes */
     enum dot_mode dot_mode;

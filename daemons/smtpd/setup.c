@@ -2,9 +2,9 @@
 #include "setup.h"
 
 #include "access/hosts_access.h"
+#include "access/milters.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "milter.h"
 #include "transaction.h"
 
 /* Tables that are lists of networks among local_header_rewrite_clients:
@@ -63,7 +63,8 @@ static bool open_policy(struct smtpd *d, struct error *e)
     d->xclient_hosts = match_open(c, P_smtpd_authorized_xclient_hosts, 0);
     d->xforward_hosts = match_open(c, P_smtpd_authorized_xforward_hosts, 0);
     d->notify = notice_classes(c);
-    if (!milter_setup(d, e))
+    d->milters = access_milters_new(d->conf, e);
+    if (!d->milters)
         return false;
     return check_upstream(c, e);
 }
@@ -139,8 +140,7 @@ void smtpd_free(struct smtpd *d)
         recipients_free(d->recipients);
     if (d->rewrite)
         rewrite_free(d->rewrite);
-    milter_list_free(d->milters);
-    maps_close(d->milter_maps);
+    access_milters_free(d->milters);
     maps_close(d->user_limit_exceptions);
     maps_close(d->reject_footers);
     maps_close(d->reject_filters);

@@ -342,14 +342,11 @@ bool client_wants(const struct client *c, const struct event *x)
            c->skipped != (char)x->command;
 }
 
-struct milter_reply client_tell(struct client *c, const struct event *x, struct view data,
-                                const struct milter_message *message)
+/* Say it, and read replies up to the one that decides. */
+static struct milter_reply ask(struct client *c, const struct event *x, struct view data,
+                               const struct milter_message *message)
 {
     struct milter_reply reply;
-    if (c->state == CLIENT_FAILED || c->state == CLIENT_REFUSES)
-        return c->fixed;
-    if (!client_wants(c, x))
-        return CONTINUE;
     stream_set_timeout(c->stream, x->timeout);
     send_macros(c, x);
     write_packet(c, (char)x->command, data);
@@ -367,4 +364,17 @@ struct milter_reply client_tell(struct client *c, const struct event *x, struct 
         }
     } while (c->stream);
     return c->fixed;
+}
+
+struct milter_reply client_tell(struct client *c, const struct event *x, struct view data,
+                                const struct milter_message *message)
+{
+    struct milter_reply reply = c->fixed;
+    if (c->state != CLIENT_FAILED && c->state != CLIENT_REFUSES) {
+        if (!client_wants(c, x))
+            return CONTINUE;
+        reply = ask(c, x, data, message);
+    }
+    client_trail_reply(c, x, data, &reply);
+    return reply;
 }

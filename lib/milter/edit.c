@@ -78,6 +78,7 @@ bool client_edit(struct client *c, enum milter_answer code, struct view data,
     struct arena *a;
     struct view reason;
     bool good;
+    client_trail_edit(c, code, data);
     switch (code) {
     case SMFIR_ADDHEADER:
     case SMFIR_INSHEADER:

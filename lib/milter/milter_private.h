@@ -1,7 +1,7 @@
 /* milter_private - one milter and its connection
  *
  * Private to lib/milter.  list.c reads the configuration, client.c talks to one milter,
- * message.c shows it a message, milter.c asks all of them.
+ * message.c shows it a message, milter.c asks all of them, trail.c tells of it.
  */
 #ifndef MILTER_MILTER_PRIVATE_H
 #define MILTER_MILTER_PRIVATE_H
@@ -116,6 +116,13 @@ struct milter_reply client_failed(struct client *c);
 /* Do what reply CODE with DATA asks; false: it cannot be understood. */
 bool client_edit(struct client *c, enum milter_answer code, struct view data,
                  const struct milter_message *m);
+
+/* --- trail.c: what `diligence explain` shows, and the log at debug level --- */
+/* Tell the trail of the running fiber what C said to X with DATA. */
+void client_trail_reply(const struct client *c, const struct event *x, struct view data,
+                        const struct milter_reply *reply);
+/* C wants the change CODE with DATA. */
+void client_trail_edit(const struct client *c, enum milter_answer code, struct view data);
 
 /* --- message.c --- */
 struct milter_reply client_message(struct client *c, const struct milter_message *m);

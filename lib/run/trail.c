@@ -67,6 +67,7 @@ const char *trail_kind_name(enum trail_kind kind)
                                                    [TRAIL_LIST] = "list",
                                                    [TRAIL_TABLE] = "table",
                                                    [TRAIL_DNS] = "dns",
-                                                   [TRAIL_POLICY] = "policy"};
+                                                   [TRAIL_POLICY] = "policy",
+                                                   [TRAIL_MILTER] = "milter"};
     return names[kind];
 }

@@ -1,7 +1,7 @@
 /* trail - what the running fiber consulted on its way to a decision
  *
- * Tables, lists of names and networks, DNS, policy servers and restrictions tell the
- * trail of the fiber that asks them; who wants to know hangs one up.  Without one it
+ * Tables, lists of names and networks, DNS, policy servers, milters and restrictions tell
+ * the trail of the fiber that asks them; who wants to know hangs one up.  Without one it
  * costs a comparison.  Used by `diligence explain`, and by smtpd's log at debug level.
  */
 #ifndef RUN_TRAIL_H
@@ -17,6 +17,7 @@ enum trail_kind {
     TRAIL_TABLE,       /* WHERE type:name, ASKED the key */
     TRAIL_DNS,         /* WHERE the type of record, ASKED the name */
     TRAIL_POLICY,      /* WHERE the server, ASKED what it is told, ANSWER its action */
+    TRAIL_MILTER,      /* WHERE the milter, ASKED the event, ANSWER verdict or change */
     TRAIL_KINDS
 };
 
@@ -44,7 +45,7 @@ void trail_tell(const struct trail_step *step);
  * "smtpd_relay_restrictions: reject_unauth_destination: reject: 554 5.7.1 ...".  Control
  * bytes become '?'. */
 void trail_describe(const struct trail_step *step, struct str *out);
-/* "restriction", "list", "table", "dns", "policy". */
+/* "restriction", "list", "table", "dns", "policy", "milter". */
 const char *trail_kind_name(enum trail_kind kind);
 
 #endif
