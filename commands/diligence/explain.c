@@ -3,8 +3,8 @@
  * Usage: diligence explain --client IP [--helo NAME] --from ADDRESS --to ADDRESS
  * [--user LOGIN] [--message FILE] [--service NAME] [--json].  The lists of restrictions
  * are evaluated by lib/access as in smtpd, then the message by lib/cleanup and
- * lib/rewrite; tables and DNS are asked, nothing is sent and nothing is logged.  Exit
- * status 0 when the mail would be taken, 1 when refused, 75 when put off.
+ * lib/rewrite; tables, DNS and milters are asked, nothing is sent and nothing is logged.
+ * Exit status 0 when the mail would be taken, 1 when refused, 75 when put off.
  */
 #include "explain.h"
 
@@ -112,7 +112,8 @@ static void open_service(struct explanation *x)
     x->rewrite = rewrite_new(x->conf);
     x->recipients = recipients_new(x->conf, x->rewrite);
     x->access = access_new(x->conf, x->rewrite, x->recipients, &e);
-    if (!x->access)
+    x->all_milters = x->access ? access_milters_new(x->conf, &e) : NULL;
+    if (!x->all_milters)
         log_fatal("%s", error_cstr(&e));
 }
 
@@ -154,14 +155,17 @@ static void describe_client(struct explanation *x, const struct net_address *pee
     s->rehearsal = true;
 }
 
-/* Ask one stage; true when it refused. */
-static bool ask_stage(struct explanation *x, enum access_stage stage, const char *command,
-                      struct access_outcome *out)
+static void begin_stage(struct explanation *x, const char *command)
 {
     x->stage = x->subject.command = x->subject.where = command;
     show_section(x, command);
+}
+
+/* One list of restrictions; true when it refused. */
+static bool ask_list(struct explanation *x, enum access_stage stage,
+                     struct access_outcome *out)
+{
     access_evaluate(x->access, stage, &x->subject, NULL, x->arena, out);
-    show_section_end(x);
     return out->refused;
 }
 
@@ -172,11 +176,47 @@ static bool ask_hosts(struct explanation *x, struct access_outcome *out)
     struct hosts_access *h = hosts_access_open(x->conf);
     if (!h)
         return false;
-    x->stage = x->subject.command = x->subject.where = "CONNECT";
-    show_section(x, "CONNECT");
     bool refused = hosts_access_refuses(h, &x->subject, names, 2, x->arena, out);
-    show_section_end(x);
     hosts_access_close(h);
+    return refused;
+}
+
+static bool ask_connect(struct explanation *x, bool at_once, struct access_outcome *out)
+{
+    begin_stage(x, "CONNECT");
+    bool refused = ask_hosts(x, out) || (at_once && ask_list(x, ACCESS_CLIENT, out)) ||
+                   ask_milters_connect(x, out);
+    show_section_end(x);
+    return refused;
+}
+
+static bool ask_helo(struct explanation *x, bool at_once, struct access_outcome *out)
+{
+    begin_stage(x, "EHLO");
+    bool refused = (at_once && ask_list(x, ACCESS_HELO, out)) || ask_milters_helo(x, out);
+    show_section_end(x);
+    return refused;
+}
+
+static bool ask_mail(struct explanation *x, bool at_once, struct access_outcome *out)
+{
+    begin_stage(x, "MAIL");
+    if (at_once) {
+        access_evaluate_sender(x->access, &x->subject, x->arena, out);
+        add_effects(x, out->effects);
+    }
+    bool refused = out->refused || ask_milters_mail(x, out);
+    show_section_end(x);
+    return refused;
+}
+
+static bool ask_rcpt(struct explanation *x, struct access_outcome *out)
+{
+    begin_stage(x, "RCPT");
+    access_evaluate_recipient(x->access, &x->subject, x->arena, out);
+    add_effects(x, out->effects);
+    bool refused = ask_milters_rcpt(x, out) || out->refused;
+    show_section_end(x);
     return refused;
 }
 
@@ -184,39 +224,32 @@ static bool ask_hosts(struct explanation *x, struct access_outcome *out)
 static bool ask_all(struct explanation *x, struct access_outcome *out)
 {
     struct access_subject *s = &x->subject;
-    if (ask_hosts(x, out))
-        return true;
     bool at_once = !conf_bool(x->conf, P_smtpd_delay_reject);
-    if (at_once && (ask_stage(x, ACCESS_CLIENT, "CONNECT", out) ||
-                    (s->helo_name.n && ask_stage(x, ACCESS_HELO, "EHLO", out))))
+    if (ask_connect(x, at_once, out) || (s->helo_name.n > 0 && ask_helo(x, at_once, out)))
         return true;
     s->sender = address(x, x->from, true);
     s->has_sender = true;
-    x->stage = s->command = s->where = "MAIL";
-    if (at_once) {
-        show_section(x, "MAIL");
-        access_evaluate_sender(x->access, s, x->arena, out);
-        show_section_end(x);
-        if (out->refused)
-            return true;
-    }
-    x->stage = s->command = s->where = "RCPT";
+    if (ask_mail(x, at_once, out))
+        return true;
     s->recipient = address(x, x->to, false);
-    show_section(x, "RCPT");
-    access_evaluate_recipient(x->access, s, x->arena, out);
-    show_section_end(x);
-    return out->refused;
+    return ask_rcpt(x, out);
 }
 
-/* What comes behind RCPT, with the effects of all of it. */
+/* What comes behind RCPT. */
 static bool ask_content(struct explanation *x, struct access_outcome *out)
 {
-    struct access_outcome later = {.effects = NULL};
     x->subject.recipients = 1;
-    bool refused = ask_stage(x, ACCESS_DATA, "DATA", &later) ||
-                   ask_stage(x, ACCESS_END_OF_DATA, "END-OF-MESSAGE", &later);
+    begin_stage(x, "DATA");
+    bool refused = ask_list(x, ACCESS_DATA, out);
+    add_effects(x, out->effects);
+    refused = refused || ask_milters_data(x, out);
+    show_section_end(x);
     if (refused)
-        *out = later;
+        return true;
+    begin_stage(x, "END-OF-MESSAGE");
+    refused = ask_list(x, ACCESS_END_OF_DATA, out);
+    add_effects(x, out->effects);
+    show_section_end(x);
     return refused;
 }
 
@@ -242,9 +275,10 @@ static void work(void *arg)
     if (ask_all(x, &out) || ask_content(x, &out))
         judge(x, &out);
     else
-        follow_message(x, out.effects);
-    show_verdict(x);
+        follow_message(x);
     trail_set(NULL);
+    leave_milters(x);
+    show_verdict(x);
     listener = NULL;
     access_free(x->access);
     recipients_free(x->recipients);

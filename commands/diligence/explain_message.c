@@ -1,7 +1,8 @@
 /* explain_message - what becomes of a message that is accepted
  *
  * lib/cleanup runs over it as it would, into a draft that goes nowhere: rewriting,
- * aliases, header and body checks.  Then each recipient that comes out is routed.
+ * aliases, header and body checks, milters.  Then each recipient that comes out is
+ * routed.
  */
 #include "explain.h"
 
@@ -34,10 +35,17 @@ static void take(void *arg, const struct envelope *env)
         f->recipients[f->n_recipients++] = arena_dup(a, env->recipients[i].address);
 }
 
-static void take_effects(struct explanation *x, struct cleanup *c,
-                         const struct access_effect *effects)
+void add_effects(struct explanation *x, struct access_effect *effects)
 {
-    for (const struct access_effect *f = effects; f; f = f->next) {
+    struct access_effect **end = &x->effects;
+    while (*end)
+        end = &(*end)->next;
+    *end = effects;
+}
+
+static void take_effects(struct explanation *x, struct cleanup *c)
+{
+    for (const struct access_effect *f = x->effects; f; f = f->next) {
         if (f->kind == ACCESS_FILTER)
             cleanup_set_filter(c, f->value);
         else if (f->kind == ACCESS_REDIRECT)
@@ -53,10 +61,30 @@ static void take_effects(struct explanation *x, struct cleanup *c,
     }
 }
 
+/* Received: as on top of every message; milters do not see the first header. */
+static struct view own_header(const struct explanation *x)
+{
+    return arena_printf(x->arena,
+                        "Received: from %.*s by %.*s (%.*s) with ESMTP; "
+                        "Thu, 1 Jan 1970 00:00:00 +0000",
+                        VIEW_FMT(x->subject.client_display),
+                        VIEW_FMT(conf_view(x->conf, P_myhostname)),
+                        VIEW_FMT(conf_view(x->conf, P_mail_name)));
+}
+
+/* Milters see content that goes into the queue: as in smtpd, none that a proxy filter
+ * gets. */
+static bool milters_see_content(const struct explanation *x)
+{
+    return x->milters && x->message &&
+           view_is_empty(conf_view(x->conf, P_smtpd_proxy_filter));
+}
+
 /* The checks' tables, asked for the lines of the message. */
 static void feed(struct follow *f, struct cleanup *c)
 {
     struct view rest = f->text, line;
+    cleanup_line(c, own_header(f->x));
     cleanup_content_begin(c);
     while (rest.n > 0) {
         size_t end = view_find(rest, '\n');
@@ -68,7 +96,20 @@ static void feed(struct follow *f, struct cleanup *c)
     }
 }
 
-static void run_cleanup(struct follow *f, const struct access_effect *effects)
+static void take_refusal(struct explanation *x, bool is_for_good, const struct error *e,
+                         struct view milter_reply)
+{
+    x->is_refused = true;
+    x->status = is_for_good ? 1 : EX_TEMPFAIL;
+    x->reply = milter_reply.n > 0
+                   ? arena_dup(x->arena, milter_reply)
+                   : arena_printf(x->arena, "%d %s %s", cleanup_reply_code(e), e->status,
+                                  e->text);
+    if (milter_reply.n > 0)
+        (void)note_milter(x);
+}
+
+static void run_cleanup(struct follow *f)
 {
     struct explanation *x = f->x;
     struct error e = ERROR_INIT;
@@ -82,7 +123,10 @@ static void run_cleanup(struct follow *f, const struct access_effect *effects)
                                  .rewrite_context = VIEW("remote")};
     struct cleanup *c = cleanup_open(setup, draft_rehearse(link, take, f), &env,
                                      CLEANUP_EXTERNAL | CLEANUP_SMTP);
-    take_effects(x, c, effects);
+    struct str milter_reply = STR_INIT(8192);
+    if (milters_see_content(x))
+        cleanup_set_milters(c, x->milters, &milter_reply);
+    take_effects(x, c);
     show_section(x, "rewriting");
     cleanup_sender(c, x->subject.sender);
     show_fact(x, "sender", x->subject.sender);
@@ -92,17 +136,14 @@ static void run_cleanup(struct follow *f, const struct access_effect *effects)
     show_section(x, "content");
     feed(f, c);
     enum cleanup_verdict verdict = cleanup_finish(c, NULL, &e);
-    show_fact(x, "checks",
+    if (verdict == CLEANUP_REJECTED || verdict == CLEANUP_DEFERRED)
+        take_refusal(x, verdict == CLEANUP_REJECTED, &e, str_view(&milter_reply));
+    show_fact(x, milters_see_content(x) ? "checks and milters" : "checks",
               verdict == CLEANUP_QUEUED      ? VIEW("pass")
               : verdict == CLEANUP_DISCARDED ? VIEW("discard")
                                              : VIEW("refuse"));
     show_section_end(x);
-    if (verdict == CLEANUP_REJECTED || verdict == CLEANUP_DEFERRED) {
-        x->is_refused = true;
-        x->reply =
-            arena_printf(x->arena, "%d %s %s", cleanup_reply_code(&e), e.status, e.text);
-        x->status = verdict == CLEANUP_REJECTED ? 1 : EX_TEMPFAIL;
-    }
+    str_done(&milter_reply);
     cleanup_setup_free(setup);
     queue_link_close(link);
 }
@@ -172,11 +213,11 @@ static struct view read_message(struct explanation *x)
     return result;
 }
 
-void follow_message(struct explanation *x, const struct access_effect *effects)
+void follow_message(struct explanation *x)
 {
     struct follow f = {.x = x, .text = read_message(x)};
     const struct trail trail = {.told = show_step, .arg = x};
-    run_cleanup(&f, effects);
+    run_cleanup(&f);
     if (f.text.n > 0) {
         show_section(x, "patterns");
         near_misses(&f);
