@@ -1,4 +1,5 @@
-/* check - the words check and check domain: lib/check's findings in the log
+/* check - the words check, check domain, check reputation: lib/check's findings in the
+ * log
  *
  * Each finding is one line "file:line: what; what to do".  The exit status is 1 when the
  * system, or a service, could not start; warnings alone give 0, as with Postfix.
@@ -69,8 +70,10 @@ int check(struct control *c)
 
     if (c->argc == 2 && strcmp(c->argv[0], "domain") == 0 && !c->is_broken)
         return check_domain(c, c->argv[1]);
+    if (c->argc > 0 && strcmp(c->argv[0], "reputation") == 0 && !c->is_broken)
+        return check_reputation(c, c->argv + 1);
     if (c->argc > 0)
-        log_fatal("usage: check, or check domain NAME");
+        log_fatal("usage: check, check domain NAME, or check reputation [ADDRESS]...");
     if (!c->is_broken) {
         if (!directories_create(c, &e))
             log_fatal("unable to create missing queue directories: %s", error_cstr(&e));

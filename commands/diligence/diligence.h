@@ -3,12 +3,13 @@
  *
  * main.c has the words, life.c starts and ends the system, reload.c takes up changes and
  * rolls them back, directories.c and leftovers.c know the queue directory, check.c tells
- * what is wrong; lookup.c, domain.c, trace.c and try.c answer questions about the way of
- * mail.
+ * what is wrong; lookup.c, domain.c, reputation.c, trace.c and try.c answer questions
+ * about the way of mail.
  */
 #ifndef DILIGENCE_DILIGENCE_H
 #define DILIGENCE_DILIGENCE_H
 
+#include "base/arena.h"
 #include "run/fiber.h"
 #include "service/instance.h"
 
@@ -96,6 +97,13 @@ size_t configuration_errors(const struct control *c);
 /* --- questions --- */
 /* Does DNS lead mail for DOMAIN here? */
 int check_domain(const struct control *c, const char *domain);
+/* Do DNS lists hold one of our addresses, or those that ARGUMENTS (up to a NULL) name? */
+int check_reputation(const struct control *c, char **arguments);
+/* Our addresses that others could reach, the I'th; NULL behind the last. */
+const struct net_address *own_address(const struct control *c, size_t i);
+/* "1.0.10.127.ZONE", in A; 32 nibbles for IPv6. */
+struct view reverse_name(struct arena *a, const struct net_address *address,
+                         struct view zone);
 /* Run WORK(ARG) as a fiber that may ask DNS; returns when it has ended. */
 void network_run(const struct control *c, fiber_fn *work, void *arg);
 

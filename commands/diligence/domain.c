@@ -8,7 +8,6 @@
 #include "diligence.h"
 #include "net/dns.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -39,32 +38,11 @@ static bool is_absent(struct check *k, enum dns_result result, const struct erro
 
 /* --- addresses --- */
 
-static bool is_loopback(const struct net_address *a)
-{
-    char text[NET_ADDRESS_TEXT];
-    const char *shown = net_address_text(a, text);
-
-    return strcmp(shown, "127.0.0.1") == 0 || strcmp(shown, "::1") == 0;
-}
-
-/* Our addresses that others could reach, the I'th; NULL behind the last. */
-static const struct net_address *own_address(const struct check *k, size_t i)
-{
-    size_t n;
-    const struct conf_interface *interfaces = conf_interfaces(k->control->conf, &n);
-
-    for (size_t at = 0; at < n; at++) {
-        if (!is_loopback(&interfaces[at].address) && i-- == 0)
-            return &interfaces[at].address;
-    }
-    return NULL;
-}
-
 static bool is_own(const struct check *k, const struct net_address *a)
 {
     const struct net_address *own;
 
-    for (size_t i = 0; (own = own_address(k, i)); i++) {
+    for (size_t i = 0; (own = own_address(k->control, i)); i++) {
         if (net_address_eq(own, a))
             return true;
     }
@@ -76,7 +54,7 @@ static void print_address_records(const struct check *k)
     const struct net_address *own;
     char text[NET_ADDRESS_TEXT];
 
-    for (size_t i = 0; (own = own_address(k, i)); i++)
+    for (size_t i = 0; (own = own_address(k->control, i)); i++)
         printf("  add: %.*s. IN %s %s\n", VIEW_FMT(k->host),
                net_address_family(own) == AF_INET6 ? "AAAA" : "A",
                net_address_text(own, text));
@@ -165,28 +143,6 @@ static void check_mx(struct check *k)
 
 /* --- PTR --- */
 
-/* "1.0.10.127.in-addr.arpa" */
-static struct view reverse_name(struct arena *a, const struct net_address *address)
-{
-    char text[NET_ADDRESS_TEXT];
-    unsigned char bytes[16];
-    struct str out = STR_INIT(128);
-    bool v6 = net_address_family(address) == AF_INET6;
-
-    if (inet_pton(v6 ? AF_INET6 : AF_INET, net_address_text(address, text), bytes) != 1)
-        return VIEW_NONE;
-    for (int i = v6 ? 15 : 3; i >= 0; i--) {
-        if (v6)
-            str_addf(&out, "%x.%x.", bytes[i] & 15U, bytes[i] >> 4);
-        else
-            str_addf(&out, "%u.", (unsigned)bytes[i]);
-    }
-    str_add_cstr(&out, v6 ? "ip6.arpa" : "in-addr.arpa");
-    struct view name = arena_dup(a, str_view(&out));
-    str_done(&out);
-    return name;
-}
-
 static void check_ptr(struct check *k, const struct net_address *address)
 {
     char text[NET_ADDRESS_TEXT];
@@ -207,7 +163,10 @@ static void check_ptr(struct check *k, const struct net_address *address)
     } else {
         printf("%.*s has no PTR\n", VIEW_FMT(shown));
     }
-    struct view reverse = reverse_name(k->arena, address);
+    struct view reverse =
+        reverse_name(k->arena, address,
+                     net_address_family(address) == AF_INET6 ? VIEW("ip6.arpa")
+                                                             : VIEW("in-addr.arpa"));
     printf("  add: %.*s. IN PTR %.*s.\n", VIEW_FMT(reverse), VIEW_FMT(k->host));
 }
 
@@ -218,7 +177,7 @@ static void check_fiber(void *arg)
 
     check_mx(k);
     check_addresses(k);
-    for (size_t i = 0; (own = own_address(k, i)); i++)
+    for (size_t i = 0; (own = own_address(k->control, i)); i++)
         check_ptr(k, own);
 }
 

@@ -3,8 +3,8 @@
  * Usage: diligence [-Dv] [-c config_dir] WORD [ARGUMENT]...; the words of postfix(1) are
  * start start-fg stop abort reload flush status check set-permissions
  * upgrade-configuration logrotate tls non-bdb.  Ours are rollback [--list | NUMBER],
- * check domain NAME, lookup ADDRESS|DOMAIN..., trace [FILE]..., watch, try [HOST],
- * explain --client IP --from A --to B ...
+ * check domain NAME, check reputation [ADDRESS]..., lookup ADDRESS|DOMAIN..., trace
+ * [FILE]..., watch, try [HOST], explain --client IP --from A --to B ...
  */
 #include "base/arena.h"
 #include "base/log.h"
@@ -43,7 +43,7 @@ static const struct verb {
     {.name = "rollback", .run = rollback, .max_arguments = 1, .bears_broken = true},
     {.name = "flush", .run = flush},
     {.name = "status", .run = status, .bears_broken = true},
-    {.name = "check", .run = check, .max_arguments = 2, .bears_broken = true},
+    {.name = "check", .run = check, .max_arguments = INT_MAX, .bears_broken = true},
     {.name = "logrotate", .run = rotate_log},
     {.name = "set-permissions", .run = set_permissions, .max_arguments = INT_MAX},
     {.name = "upgrade-configuration",
@@ -77,14 +77,14 @@ static const struct verb *find_verb(const char *name)
 
 static void usage(const char *name)
 {
-    log_fatal(
-        "usage: %s [-c config_dir] [-Dv] "
-        "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
-        "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
-        "domain NAME|lookup ADDRESS|DOMAIN...|trace [FILE]...|watch [-a] [WORD]|explain "
-        "OPTION...|try [HOST]|user "
-        "add|passwd|list|remove ...",
-        name);
+    log_fatal("usage: %s [-c config_dir] [-Dv] "
+              "start|start-fg|stop|abort|reload|flush|status|check|logrotate|"
+              "set-permissions|upgrade-configuration|rollback [--list | NUMBER]|check "
+              "domain NAME|check reputation [ADDRESS]...|lookup ADDRESS|DOMAIN...|trace "
+              "[FILE]...|watch [-a] [WORD]|explain "
+              "OPTION...|try [HOST]|user "
+              "add|passwd|list|remove ...",
+              name);
 }
 
 /* main.cf of C->directory; when it cannot be read and VERB does not bear that, the end.

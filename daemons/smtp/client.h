@@ -36,7 +36,8 @@ struct client {
     struct maps *discard_by_address, *reply_filter;
     struct match_list *always_cached; /* ..._connection_cache_destinations */
     struct match_list *debug_peers;
-    unsigned discard; /* EHLO keywords that we pretend not to see */
+    struct match_list *policy_fallback; /* smtp_policy_fallback_destinations */
+    unsigned discard;                   /* EHLO keywords that we pretend not to see */
     struct host_search search;
     unsigned flags;  /* FLAG_... of flags=DORX */
     unsigned notify; /* NOTICE_... of notify_classes that a client can meet */
@@ -90,6 +91,7 @@ struct soft_failure {
     unsigned rank; /* 0: nothing yet; else how much it says about the recipient */
     char status[12];
     struct view text, diagnostic, remote_mta, relay; /* in the delivery's arena */
+    bool is_of_us; /* our address or name is not welcome there: see failure_pass_on() */
 };
 
 /* One delivery under way. */
@@ -251,6 +253,9 @@ void failure_recipient(struct job *j, struct delivery_recipient *r,
                        const struct error *e);
 /* The host is of no use: refused us, connection lost, nobody there (K is NULL). */
 void failure_host(struct job *j, const struct connection *k, const struct error *e);
+/* Recipients at smtp_policy_fallback_destinations whose host refused us, not the message:
+ * by smtp_policy_fallback_transport.  May suspend. */
+void failure_pass_on(struct job *j);
 /* At the very end: what is still open is deferred, or bounced, with what was remembered;
  * qmgr is told of a dead destination. */
 void failure_finish(struct job *j);

@@ -260,6 +260,7 @@ void smtp_deliver(struct service *s, struct delivery *d)
     j->failures = arena_alloc_array(d->arena, d->n_recipients + 1, sizeof *j->failures);
     if (flags_are_usable(j) && map_sender(j)) {
         try_all(j);
+        failure_pass_on(j);
         weigh_hard_failure(j);
     }
     failure_finish(j);

@@ -3,11 +3,14 @@
  * A hard refusal ends a recipient; a soft one is remembered, and the recipient
  * goes on to the next host.  What is told in the end is what says most about that
  * very recipient: a reply to it, else what befell the message, else why no host
- * could be reached.  (With soft_bounce hard refusals are tried elsewhere too.)
+ * could be reached.  (With soft_bounce hard refusals are tried elsewhere too.)  Where it
+ * is we who are not welcome, smtp_policy_fallback_transport may have better luck.
  */
 #include "client.h"
 
+#include "agent/pass.h"
 #include "base/log.h"
+#include "table/match.h"
 
 enum { RANK_HOST = 1, RANK_MESSAGE, RANK_REPLY };
 
@@ -59,11 +62,47 @@ static void set_origin(struct delivery_recipient *r, struct view diagnostic,
     r->remote_mta = remote_mta;
 }
 
+/* Does REPLY, with its code in front, refuse by policy?  RFC 3463 5.7.x; from hosts that
+ * know no such codes 521, 554 (RFC 7504) and 571. */
+static bool is_policy(struct view reply)
+{
+    if (reply.n < 5 || reply.p[0] != '5')
+        return false;
+    struct view status = view_from(reply, 4);
+    if (status.n > 2 && status.p[0] == '5' && status.p[1] == '.')
+        return view_starts(status, VIEW("5.7."));
+    return view_starts(reply, VIEW("521")) || view_starts(reply, VIEW("554")) ||
+           view_starts(reply, VIEW("571"));
+}
+
+/* The next hop behind "transport:" is where we are already. */
+static bool is_fallback_itself(const struct job *j)
+{
+    struct view transport, nexthop;
+    view_cut(conf_view(j->client->conf, P_smtp_policy_fallback_transport), ':',
+             &transport, &nexthop);
+    return view_eq_case(nexthop, j->delivery->nexthop);
+}
+
+/* May R go by smtp_policy_fallback_transport after V? */
+static bool may_pass_on(const struct job *j, const struct delivery_recipient *r,
+                        const struct verdict *v)
+{
+    struct view local, domain;
+    struct error e = ERROR_INIT;
+    return j->client->policy_fallback && is_policy(v->diagnostic) &&
+           !is_fallback_itself(j) && view_rcut(r->in.address, '@', &local, &domain) &&
+           match_domain(j->client->policy_fallback, domain, &e) == MATCH_YES;
+}
+
 /* Apply V to R, which is open. */
 static void judge(struct job *j, struct delivery_recipient *r, const struct verdict *v)
 {
     struct soft_failure *f = &j->failures[r - j->delivery->recipients];
-    if (is_final(j, &v->error)) {
+    if (may_pass_on(j, r, v)) {
+        *f = to_failure(j, v);
+        f->is_of_us = true;
+    } else if (is_final(j, &v->error)) {
         set_origin(r, v->diagnostic, v->remote_mta);
         delivery_failed(j->delivery, r, v->relay, &v->error);
     } else if (v->rank >= f->rank) {
@@ -170,6 +209,20 @@ void failure_host(struct job *j, const struct connection *k, const struct error 
     if (k) {
         log_skipped(j, e);
         judge_all(j, &v);
+    }
+}
+
+void failure_pass_on(struct job *j)
+{
+    struct view target = conf_view(j->client->conf, P_smtp_policy_fallback_transport);
+    for (size_t i = 0; i < j->delivery->n_recipients; i++) {
+        struct delivery_recipient *r = &j->delivery->recipients[i];
+        const struct soft_failure *f = &j->failures[i];
+        if (r->outcome != OUTCOME_NONE || !f->is_of_us)
+            continue;
+        log_info("%s: %.*s; to=<%.*s> goes by %.*s", j->delivery->id.text,
+                 VIEW_FMT(f->text), VIEW_FMT(r->in.address), VIEW_FMT(target));
+        delivery_pass(j->client->service, j->delivery, r, target, VIEW("none"));
     }
 }
 

@@ -71,6 +71,8 @@ static void open_tables(struct client *c)
                              : P_smtp_discard_ehlo_keyword_address_maps);
     c->always_cached = match_open(conf, PARAMETER(c, connection_cache_destinations), 0);
     c->debug_peers = match_open(conf, P_debug_peer_list, 0);
+    if (!c->lmtp && conf_view(conf, P_smtp_policy_fallback_transport).n > 0)
+        c->policy_fallback = match_open(conf, P_smtp_policy_fallback_destinations, 0);
 }
 
 static void read_discards(struct client *c)
@@ -169,6 +171,8 @@ void client_free(struct client *c)
         maps_close(c->tls_loglevels);
     if (c->tls_policies)
         tls_policies_free(c->tls_policies);
+    if (c->policy_fallback)
+        match_close(c->policy_fallback);
     match_close(c->debug_peers);
     match_close(c->always_cached);
     maps_close(c->discard_by_address);

@@ -342,3 +342,68 @@ def test_check_domain_missing(net, connect):
     assert "maison.example. IN MX 10 mail.maison.example." in text
     assert f"mail.maison.example. IN A {gw.address}" in text
     assert "1.0.10.127.in-addr.arpa. IN PTR mail.maison.example." in text
+
+
+def test_check_reputation(net, connect):
+    """S214: lists that hold our own address, as those of dynamic addresses do; relayhost is needed then."""
+    gw = connect(reputation_dnsbl_sites="pbl.example=127.0.0.[10;11], quiet.example", smtpd_peername_lookup="no")
+    listed = ".".join(reversed(gw.address.split(".")))
+    gw.write()
+    ask = ("check", "reputation")
+    code, text = command(gw, *ask)
+    assert code == 0 and f"{gw.address} is not in pbl.example: ok" in text and "relayhost" not in text
+    net.dns.zone[f"{listed}.pbl.example"] = {"A": ["127.0.0.4"]}
+    assert command(gw, *ask)[0] == 0  # an answer that does not count
+    net.dns.zone[f"{listed}.pbl.example"] = {"A": ["127.0.0.10"], "TXT": ["a dynamic address"]}
+    code, text = command(gw, *ask, check=False)
+    assert code == 1 and f"{gw.address} is in pbl.example (127.0.0.10: a dynamic address)" in text
+    assert f"{gw.address} is not in quiet.example: ok" in text
+    assert text.endswith("others will refuse mail that comes directly: relayhost is needed\n")
+    net.dns.zone["1.2.0.192.pbl.example"] = {"A": ["127.0.0.11"]}
+    gw.set(relayhost="[smtp.isp.example]").write()
+    code, text = command(gw, *ask, "192.0.2.1", "2001:db8::1", check=False)
+    assert code == 1 and "192.0.2.1 is in pbl.example" in text and gw.address not in text
+    assert "it goes by relayhost = [smtp.isp.example]" in text and "2001:db8::1 is not in pbl.example: ok" in text
+    net.dns.zone["3.2.0.192.quiet.example"] = {"fail": "servfail"}
+    code, text = command(gw, *ask, "192.0.2.3", check=False)
+    assert code == 75 and "192.0.2.3: no answer from quiet.example" in text
+    code, text = command(gw, *ask, "192.168.1.10", check=False)
+    assert code == 1 and "192.168.1.10 is a private address" in text and "no public address is known" in text
+
+
+@pytest.mark.parametrize("refusal, how", [
+    ({"RCPT": "550 5.7.1 dynamic address"}, "relay"), ({"GREETING": "554 no dynamic addresses"}, "relay"),
+    ({"MAIL": "550 5.7.606 banned"}, "relay"), ({".": "554 5.7.1 not from there"}, "relay"),
+    ({"RCPT": "550 5.1.1 no such user"}, "bounced"), ({"RCPT": "450 4.7.1 later"}, "deferred"),
+    ({"RCPT": "550 no such user"}, "bounced")])
+def test_relay_after_a_refusal_by_policy(net, connect, refusal, how):
+    """S216: who does not like our address gets the mail from our provider, if we say so for that domain."""
+    strict, relay = net.host("mx.strict.example"), net.host("smtp.isp.example")
+    for verb, reply in refusal.items():
+        strict.on(verb, reply)
+    net.mx("strict.example", "10 mx.strict.example")
+    gw = connect(smtpd_peername_lookup="no", smtp_policy_fallback_destinations="strict.example",
+                 smtp_policy_fallback_transport=f"relay:[smtp.isp.example]:{net.port}").start()
+    send(gw, "strict.example")
+    line = gw.wait_log(r"to=<eme13@strict\.example>,.* status=(sent|bounced|deferred)")[0]
+    assert ("status=sent" if how == "relay" else f"status={how}") in line
+    assert len(relay.messages) == (how == "relay") and ("relay=smtp.isp.example[" in line) == (how == "relay")
+    if how == "relay":
+        assert relay.messages[0].recipients and gw.wait_log("goes by relay:")
+
+
+def test_relay_after_a_refusal_is_asked_for(net, connect):
+    """S216: other domains' refusals stand; so does the relay's own."""
+    strict, other, relay = (net.host(f"mx.{name}.example") for name in ("strict", "other", "isp"))
+    for host in (strict, other, relay):
+        host.on("RCPT", "550 5.7.1 no")
+    for name in ("strict", "other"):
+        net.mx(f"{name}.example", f"10 mx.{name}.example")
+    gw = connect(smtpd_peername_lookup="no", smtp_policy_fallback_destinations="strict.example",
+                 smtp_policy_fallback_transport=f"smtp:[mx.isp.example]:{net.port}").start()
+    send(gw, "other.example")
+    gw.wait_log(r"to=<eme13@other\.example>, relay=mx\.other\.example.*status=bounced")
+    assert not relay.sessions
+    send(gw, "strict.example")
+    gw.wait_log(r"to=<eme13@strict\.example>, relay=mx\.isp\.example.*status=bounced .*550 5\.7\.1 no")
+    assert len(relay.sessions) == 1
