@@ -133,17 +133,19 @@ def seconds_alive(port, hello, piece, pause, most):
 @pytest.mark.parametrize("kind", KINDS, ids=["Diligence", "Postfix"])
 def test_deadlines(place, kind):
     """Each byte renews smtpd_timeout; with a deadline only enough of them do (smtpd_min_data_rate)."""
-    ports = {"bytes": free_port(), "request": free_port()}
+    ports = {"bytes": free_port(), "request": free_port(), "older": free_port()}
     one = kind(place / "a", smtpd_timeout="2s", mydestination="maison.mrs", local_transport="discard",
                local_recipient_maps="")
     one.extra_services = (
         f"127.0.0.1:{ports['bytes']} inet n - n - - smtpd -o smtpd_per_request_deadline=no\n"
         f"127.0.0.1:{ports['request']} inet n - n - - smtpd -o smtpd_per_request_deadline=yes\n"
-        "    -o smtpd_min_data_rate=100\n")
+        "    -o smtpd_min_data_rate=100\n"
+        f"127.0.0.1:{ports['older']} inet n - n - - smtpd -o smtpd_per_record_deadline=yes\n")
     data = ["EHLO c", "MAIL FROM:<a@b.example>", "RCPT TO:<c@maison.mrs>", "DATA"]
     cases = {"bytes of a command": (ports["bytes"], [], b"x", 0.5, 4),
              "silence": (ports["bytes"], [], b"", 0.5, 4),
              "slow command": (ports["request"], [], b"x", 0.5, 4),
+             "slow command, older name": (ports["older"], [], b"x", 0.5, 4),
              "slow content": (ports["request"], data, b"x" * 8 + b"\r\n", 0.5, 4),
              "quick content": (ports["request"], data, b"x" * 98 + b"\r\n", 0.5, 4)}
     results = {}
@@ -156,7 +158,7 @@ def test_deadlines(place, kind):
             thread.join(timeout=20)
     for name in ("bytes of a command", "quick content"):
         assert results[name] == (None, ""), results
-    for name in ("silence", "slow command", "slow content"):
+    for name in ("silence", "slow command", "slow command, older name", "slow content"):
         seconds, words = results[name]
         assert 1.5 < seconds < 3.6, results
         assert words == "421 4.4.2 gw1.maison.mrs Error: timeout exceeded", results

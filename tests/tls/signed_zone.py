@@ -10,23 +10,33 @@ PACKAGES = ("nsd", "ldnsutils", "libldns3", "libevent-2.1-7", "libfstrm0", "libp
 
 
 class SignedZone:
-    """ZONE with RECORDS ("name type data" lines, names relative to it)."""
+    """ZONE with RECORDS ("name type data" lines, names relative to it).
 
-    def __init__(self, directory, zone, records):
+    UNSIGNED has further zones, that nobody signs: name, then records.
+    """
+
+    def __init__(self, directory, zone, records, unsigned=None):
         self.root = unpack(*PACKAGES)
         self.directory, self.zone = directory, zone
         directory.mkdir(parents=True)
         self.environment = dict(os.environ, LD_LIBRARY_PATH=str(
             self.root / "usr/lib/x86_64-linux-gnu"))
-        file = directory / "zone"
-        file.write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns h 1 3600 600 86400 60\n@ NS ns\n"
-                        f"ns A 127.0.0.1\n" + records)
+        self.zones = {zone: "signed"}
+        self.write("zone", zone, records)
+        for name, lines in (unsigned or {}).items():
+            self.zones[name] = name
+            self.write(name, name, lines)
         key = self.tool("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone).strip()
         self.tool("ldns-signzone", "-f", "signed", "zone", key)
         self.anchor = directory / f"{key}.key"
         self.port = free_port()
         self.nameserver = f"127.0.0.1@{self.port}"
         self.server = None
+
+    def write(self, file, zone, records):
+        (self.directory / file).write_text(
+            f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns h 1 3600 600 86400 60\n@ NS ns\n"
+            f"ns A 127.0.0.1\n" + records)
 
     def tool(self, name, *arguments):
         return subprocess.run([self.root / "usr/bin" / name, *arguments], check=True,
@@ -40,7 +50,7 @@ class SignedZone:
             f" zonesdir: {self.directory}\n database: \"\"\n pidfile: \"\"\n logfile: log\n"
             f" xfrdfile: \"\"\n zonelistfile: zones\n server-count: 1\n"
             "remote-control:\n control-enable: no\n"
-            f"zone:\n name: {self.zone}\n zonefile: signed\n")
+            + "".join(f"zone:\n name: {zone}\n zonefile: {file}\n" for zone, file in self.zones.items()))
         self.server = subprocess.Popen(
             [self.root / "usr/sbin/nsd", "-d", "-c", config], cwd=self.directory,
             env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

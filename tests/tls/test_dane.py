@@ -15,14 +15,14 @@ pytestmark = pytest.mark.skipif(unpack(*PACKAGES) is None, reason="nsd cannot be
 SERVER = "127.0.0.31"
 
 
-def digest(chain, selector):
-    """SHA-256 of the certificate (selector 0) or of its key (1)."""
+def digest(chain, selector, algorithm=hashlib.sha256):
+    """Of the certificate (selector 0) or of its key (1)."""
     if selector == 0:
         der = openssl("x509", "-in", chain, "-outform", "DER").stdout
     else:
         key = openssl("x509", "-in", chain, "-noout", "-pubkey").stdout
         der = openssl("pkey", "-pubin", "-outform", "DER", input=key).stdout
-    return hashlib.sha256(der).hexdigest()
+    return algorithm(der).hexdigest()
 
 
 # domain: TLSA data ({key}, {ca} ...; None for none), then level seen and outcome
@@ -115,3 +115,77 @@ def test_lookup_under_dane_only(world):
     _, strict = world
     done = strict.run("diligence", "lookup", "without.dane.test", config_first=True, check=False)
     assert done.returncode == 75 and "TLS: 4.7.5 no TLSA records found" in done.stdout
+
+
+# Recipient: settings of its transport, who is seen at the other end, and the outcome.
+NO_TLS = "TLS is required, but was not offered by host"
+NOT_VERIFIED = "Server certificate not verified"
+SETTINGS = {
+    # MX records without DNSSEC that name hosts with it
+    "bad@half.test": ("", "Untrusted", NOT_VERIFIED),
+    "good@half.test": ("", "Trusted", "sent"),
+    "bad-encrypt@half.test": ("smtp_tls_dane_insecure_mx_policy=encrypt", "Untrusted", "sent"),
+    "clear-encrypt@half.test": ("smtp_tls_dane_insecure_mx_policy=encrypt", None, NO_TLS),
+    "bad-may@half.test": ("smtp_tls_dane_insecure_mx_policy=may", "Untrusted", "sent"),
+    "clear-may@half.test": ("smtp_tls_dane_insecure_mx_policy=may", None, "sent"),
+    # which digests count, and which of several
+    "x@both.sign.test": ("", "Untrusted", NOT_VERIFIED),
+    "x@both-turned.sign.test": ("tls_dane_digests=sha256,sha512", "Verified", "sent"),
+    "x@short.sign.test": ("", "Untrusted", NOT_VERIFIED),
+    "x@short-unlisted.sign.test": ("tls_dane_digests=sha512", "Untrusted", "sent"),
+}
+
+
+@pytest.fixture(scope="module")
+def settings(module_place):
+    """One server, in clear at a second address; a transport for each row of SETTINGS."""
+    place = module_place / "settings"
+    place.mkdir()
+    authority = Authority(place / "ca")
+    chain = authority.issue("server.pem", "mx.sign.test")
+    server = Instance(place / "s", hostname="mx.sign.test", address=SERVER, local_recipient_maps="",
+                      mydestination="", relay_domains="static:all", default_transport="discard",
+                      relay_transport="discard", smtpd_tls_security_level="may",
+                      smtpd_tls_chain_files=chain, mynetworks="127.0.0.0/8")
+    server.extra_services = (f"127.0.0.34:{server.port} inet n - n - - smtpd"
+                             " -o smtpd_tls_security_level=none\n")
+    key, wrong = digest(chain, 1), "00" * 32
+    data = {"bad": f"3 1 1 {wrong}", "good": f"3 1 1 {key}", "clear": f"3 1 1 {key}",
+            "both": f"3 1 2 {wrong * 2}|3 1 1 {key}", "short": f"3 1 1 {wrong}"}
+    signed = unsigned = services = ways = ""
+    for name, records in data.items():
+        signed += f"mx.{name} A {'127.0.0.34' if name == 'clear' else SERVER}\n"
+        signed += "".join(f"_{server.port}._tcp.mx.{name} TLSA {one}\n" for one in records.split("|"))
+    for number, (recipient, (setting, *_)) in enumerate(SETTINGS.items()):
+        name, domain = recipient.split("@")
+        if domain == "half.test":
+            domain = f"{name}.half.test"
+            unsigned += f"{name} MX 10 mx.{name.split('-')[0]}.sign.test.\n"
+        else:
+            name = domain.split(".")[0]
+            signed += f"{name} MX 10 mx.{name.split('-')[0]}\n"
+        services += f"way{number} unix - - n - - smtp {'-o ' + setting if setting else ''}\n"
+        ways += f" {{{recipient} = way{number}:{domain}}}"
+    zone = SignedZone(place / "z", "sign.test", signed, {"half.test": unsigned})
+    sender = Instance(place / "c", hostname="client.example", address="127.0.0.35", mydestination="",
+                      smtp_tls_loglevel=1, smtp_tcp_port=server.port, smtp_dns_support_level="dnssec",
+                      smtp_tls_security_level="dane", resolver_nameservers=zone.nameserver,
+                      resolver_trust_anchor_file=zone.anchor, transport_maps=f"inline:{{{ways}}}")
+    sender.extra_services = services
+    with zone, server, sender:
+        with sender.smtp() as client:
+            for recipient in SETTINGS:
+                client.sendmail("me@client.example", [recipient], "Subject: x\n\nx\n")
+        yield sender
+
+
+@pytest.mark.parametrize("recipient", SETTINGS)
+def test_settings_of_dane(settings, recipient):
+    """smtp_tls_dane_insecure_mx_policy; tls_dane_digests: what is not there does not count, the
+    first there is decides alone."""
+    _, seen, outcome = SETTINGS[recipient]
+    line = settings.wait_log(rf"smtp\[\d+\]: \w+: to=<{recipient}>.* status=")[0]
+    assert ("status=sent" if outcome == "sent" else f"status=deferred ({outcome}") in line
+    pid = re.search(r"smtp\[(\d+)\]", line).group(1)
+    found = re.search(rf"smtp\[{pid}\]: (\w+) TLS connection established to mx", settings.log())
+    assert (found and found.group(1)) == seen
