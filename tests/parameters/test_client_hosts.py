@@ -122,7 +122,7 @@ ROWS = [
     ("smtp_min_data_rate", "lmtp_min_data_rate", "2000000000", DEADLINE, reads(sip),
      "deferred .*timed out while sending message body", "sent"),
     ("smtp_connection_cache_on_demand", "lmtp_connection_cache_on_demand", "no",
-     {"K_connection_cache_time_limit": "30s"}, usual, "sent .*sessions=2",
+     {"K_connection_cache_time_limit": "30s", "connection_cache_ttl_limit": "30s"}, usual, "sent .*sessions=2",
      "sent .*sessions=1"),
     ("connection_cache_ttl_limit", "connection_cache_ttl_limit", "0",
      {"K_connection_cache_time_limit": "30s"}, usual, "sent .*sessions=2", "sent .*sessions=1"),

@@ -53,7 +53,7 @@ ROWS = [
     ("smtp_tls_mandatory_protocols", "lmtp_tls_mandatory_protocols", "<=TLSv1.2", ENCRYPT, "",
      "sent .*TLSv1.2", "sent .*TLSv1.3"),
     ("smtp_tls_connection_reuse", "lmtp_tls_connection_reuse", "yes",
-     {"K_connection_cache_time_limit": "30s"}, "twice", "sent .*sessions=1",
+     {"K_connection_cache_time_limit": "30s", "connection_cache_ttl_limit": "30s"}, "twice", "sent .*sessions=1",
      "sent .*sessions=2"),
     ("smtp_enforce_tls", "lmtp_enforce_tls", "yes", OLD_WAY, "plain",
      "deferred .*TLS is required, but was not offered", "sent .*in clear"),
