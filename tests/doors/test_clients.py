@@ -3,7 +3,7 @@
 import socket
 import struct
 
-from harness.instance import Dialogue
+from harness.instance import Dialogue, free_port
 
 from .servers import FilterServer
 
@@ -178,3 +178,47 @@ def test_filter_with_speed_adjust(instance):
         assert instance.dialogue(HELLO, MAIL, RCPT, "DATA", CONTENT)[5] == (
             "451 4.3.0 Error: queue file write error")
         instance.wait_log(r"warning: connect to proxy filter 127.0.0.1:\d+: Connection refused")
+
+
+def test_what_is_one_client_of_ipv6(instance):
+    """smtpd_client_ipv6_prefix_length: addresses with the same first bits are one client."""
+    ports = {bits: free_port() for bits in (64, 84, 128)}
+    instance.set(**dict(BASE, inet_protocols="all", smtpd_client_connection_rate_limit="1",
+                        smtpd_upstream_proxy_protocol="haproxy"))
+    instance.extra_services = "".join(
+        f"127.0.0.1:{port} inet n - n - - smtpd"
+        f"{'' if bits == 84 else f' -o smtpd_client_ipv6_prefix_length={bits}'}\n" for bits, port in ports.items())
+
+    def greeting(bits, client):
+        with Dialogue("127.0.0.1", ports[bits]) as talk:
+            talk.raw(f"PROXY TCP6 {client} 2001:db8::25 40000 25\r\n".encode())
+            return talk.reply()[:3]
+
+    # The third differs from the first in bit 82, the fourth in bit 70; the default is 84.
+    clients = ["2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:0:4000::1", "2001:db8:0:1:400::1",
+               "2001:db8:0:2::1"]
+    with instance:
+        heard = {bits: [greeting(bits, client) for client in clients] for bits in ports}
+    assert heard == {64: ["220", "421", "421", "421", "220"], 84: ["220", "421", "220", "220", "220"],
+                     128: ["220"] * 5}
+
+
+def test_doors_that_the_outside_does_not_have(instance):
+    """S215: inet_interfaces, and an address before a service's port, close a door without a firewall."""
+    port, own = instance.port, free_port()
+
+    def opens(address, at):
+        try:
+            with socket.create_connection((address, at), timeout=10) as connection:
+                return connection.recv(3) == b"220"
+        except ConnectionRefusedError:
+            return False
+
+    instance.master_cf = instance.master_cf.replace("{smtp}", str(port))  # no address of its own
+    instance.extra_services = f"127.0.0.42:{own} inet n - n - - smtpd\n"
+    for interfaces, inside, outside in (("127.0.0.1", True, False), ("127.0.0.1, 127.0.0.43", True, True)):
+        instance.set(inet_interfaces=interfaces)
+        with instance:
+            assert (opens("127.0.0.1", port), opens("127.0.0.43", port)) == (inside, outside)
+            assert opens("127.0.0.42", own) and not opens("127.0.0.42", port)
+            assert not opens("127.0.0.1", own) and not opens("127.0.0.43", own)

@@ -83,6 +83,18 @@ def test_lists_that_do_not_answer(instance):
                               r"2.0.0.127.mute.example")
 
 
+def test_lists_that_answer_late(instance):
+    """dnsblog_reply_delay: what a list says after postscreen_greet_wait comes too late."""
+    lists = {"postscreen_dnsbl_sites": "bad.example", "postscreen_dnsbl_action": "drop",
+             "postscreen_cache_map": ""}
+    with DnsServer({"2.0.0.127.bad.example": {"A": ["127.0.0.2"]}}) as dns:
+        site = Screened(instance, {"soon": lists, "late": {**lists, "dnsblog_reply_delay": "4s"}},
+                        resolver_nameservers=dns.nameserver)
+        with instance:
+            assert "521 5.7.1 Service unavailable; " in site.talk("soon", source="127.0.0.2")[0]
+            assert site.talk("late", "NOOP", source="127.0.0.2")[-1] == "250 2.0.0 Ok"
+
+
 def test_server_behind(instance):
     """smtpd_service_name, postscreen_post_queue_limit, postscreen_whitelist_interfaces."""
     site = Screened(instance, {

@@ -46,6 +46,20 @@ def test_milter_that_never_speaks(place):
     assert ("M", "<a@maison.mrs>") in milter.events
 
 
+@pytest.mark.parametrize("name, steps", [("milter_content_timeout", {"E": []}), ("milter_connect_timeout", None)])
+def test_time_limit_of_all_milters(place, name, steps):
+    """The limits for a milter's options (no STEPS: it is silent) and for its verdict on the content."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, m.Milter(answers=steps) as milter:
+        where = milter.place if steps else f"inet:127.0.0.1:{silent.getsockname()[1]}"
+        with Instance(place / "a", smtpd_milters=where, milter_default_action="quarantine", mydestination="maison.mrs",
+                      local_transport="discard", local_recipient_maps="", **{name: "1s"}) as one:
+            start = time.monotonic()
+            replies = one.dialogue("EHLO x", "MAIL FROM:<a@maison.mrs>", "RCPT TO:<b@maison.mrs>", "DATA",
+                                   "Subject: x\r\n\r\nhello\r\n.", "QUIT")
+            assert replies[5].startswith("250 2.0.0 Ok: queued") and 0.9 < time.monotonic() - start < 10
+            one.wait_log(r"[0-9A-F]+: milter-hold: .*: milter triggers HOLD action")
+
+
 def test_shutdown(place):
     """default_action=shutdown: the client hears 421, and the session ends."""
     with m.Milter(answers={"M": [None]}) as milter:
