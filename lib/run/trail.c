@@ -5,11 +5,13 @@
 
 #include <stddef.h>
 
-void trail_set(const struct trail *trail)
+const struct trail *trail_set(const struct trail *trail)
 {
     struct fiber *f = fiber_self();
+    const struct trail *before = f ? f->trail : NULL;
     if (f)
         f->trail = trail;
+    return before;
 }
 
 bool trail_is_set(void)

@@ -36,8 +36,9 @@ struct trail {
     void *arg;
 };
 
-/* Hang TRAIL, which stays the caller's, on the running fiber; NULL takes it down. */
-void trail_set(const struct trail *trail);
+/* Hang TRAIL, which stays the caller's, on the running fiber; NULL takes it down. Returns
+ * what hung there. */
+const struct trail *trail_set(const struct trail *trail);
 /* Does anybody listen?  To spare the work of making texts. */
 bool trail_is_set(void);
 void trail_tell(const struct trail_step *step);
