@@ -213,7 +213,7 @@ def test_hosts_allow(place):
 
 
 def test_poppassd(place):
-    """S267: users change their passwords, by the old protocol on port 106."""
+    """S220 S267: users change their passwords, by the old protocol on port 106."""
     site = Site(place)
     table = site.table("passwords", f"jo@maison.mrs {{PLAIN}}{PASSWORD}\n")
     site.set(auth_password_maps=table, login_tls_auth_only="no")

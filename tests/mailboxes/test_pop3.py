@@ -29,7 +29,7 @@ def fixture_box(site):
 
 
 def test_session(box):
-    """STAT LIST UIDL RETR TOP DELE RSET QUIT; messages go at QUIT only."""
+    """S217: STAT LIST UIDL RETR TOP DELE RSET QUIT; messages go at QUIT only."""
     box.deliver(MESSAGE)
     box.deliver(b"Subject: second\n\nbody\n")
     c = box.pop3()

@@ -22,7 +22,7 @@ def fixture_site(module_place):
 
 
 def test_handed_on_in_clear_and_carried_over_tls(site):
-    """In clear the descriptor itself goes to the worker; with TLS login stays between."""
+    """S223: in clear the descriptor itself goes to the worker; with TLS login stays between."""
     body = b"Subject: large\n\n" + b"0123456789abcdef\n" * 100000
     site.set(message_size_limit="4000000", virtual_mailbox_limit="51200000").reload()
     site.deliver(body)

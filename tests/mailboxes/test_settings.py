@@ -17,7 +17,7 @@ from .test_before_login import Talk
 
 
 def test_settings_of_login(place):
-    """Banner, mechanisms, levels of TLS, rates, the name of the store's service."""
+    """S233: banner, mechanisms, levels of TLS, rates, the name of the store's service."""
     site = Site(place, login_banner="welcome to $myhostname", login_sasl_mechanism_filter="!login, static:rest",
                 login_sasl_security_options="noplaintext", login_sasl_tls_security_options="noanonymous",
                 login_tls_auth_only="no", auth_mechanisms="PLAIN LOGIN SCRAM-SHA-256",
