@@ -195,7 +195,7 @@ enum access_says ask_reject_rhsbl(struct access_run *run, const struct restricti
 
 /* A list of good ones never opens the relay, and its failure softens refusals. */
 static enum access_says permit_listed(struct access_run *run, const struct restriction *r,
-                                      struct view name)
+                                      struct view name, struct view what)
 {
     struct rbl_list l = list_of(r->argument);
     if (view_is_empty(name))
@@ -208,9 +208,9 @@ static enum access_says permit_listed(struct access_run *run, const struct restr
                    ? access_permit(run, view_of(r->type->name), ACCESS_CLIENT, NULL)
                    : SAYS_DUNNO;
     case DNS_TEMPFAIL:
-        return access_defer_if_reject(run, "4.7.0", "<%.*s>: %s rejected: %s",
-                                      VIEW_FMT(access_about_name(run)),
-                                      access_about_class(run), "Service unavailable");
+        return access_defer_if_reject(run, "4.7.1", "<%.*s>: %s rejected: %s",
+                                      VIEW_FMT(what), access_reply_class(ACCESS_CLIENT),
+                                      "Service unavailable");
     case DNS_NODATA:
     case DNS_NXDOMAIN:
     case DNS_INVALID:
@@ -222,10 +222,12 @@ static enum access_says permit_listed(struct access_run *run, const struct restr
 
 enum access_says ask_permit_dnswl(struct access_run *run, const struct restriction *r)
 {
-    return permit_listed(run, r, reversed(run->arena, run->subject->client_address));
+    struct view address = run->subject->client_address;
+    return permit_listed(run, r, reversed(run->arena, address), address);
 }
 
 enum access_says ask_permit_rhswl(struct access_run *run, const struct restriction *r)
 {
-    return permit_listed(run, r, askable_domain(run->subject->client_name));
+    struct view name = run->subject->client_name;
+    return permit_listed(run, r, askable_domain(name), name);
 }

@@ -22,6 +22,8 @@ ZONE = {
     "2.0.30.127.rbl.example": {"A": ["127.0.0.3"], "TXT": ["listed, see https://rbl.example"]},
     "1.0.30.127.wl.example": {"A": ["127.0.0.2"]},
     "bad.example.rhsbl.example": {"A": ["127.0.0.2"]},
+    **{f"{n}.0.30.127.mute.example": {"fail": "servfail"} for n in (1, 2, 3, 4, 68)},
+    "bad.example.mute.example": {"fail": "servfail"}, "mail.good.example.mute.example": {"fail": "servfail"},
     "mail.good.example.rhswl.example": {"A": ["127.0.0.2"]},
 }
 
@@ -84,6 +86,13 @@ CASES = {
     "reject_rhsbl_client rhsbl.example": "c", "reject_rhsbl_reverse_client rhsbl.example": "c",
     "reject_rhsbl_helo rhsbl.example": "h", "reject_rhsbl_sender rhsbl.example": "s",
     "reject_rhsbl_recipient rhsbl.example": "r",
+    "reject_rbl_client rbl.example=127.0.[0;2].[3], reject": "c",
+    "reject_rbl_client mute.example, reject_rbl_client rbl.example": "c", "reject_rhsbl_sender mute.example": "s",
+    "permit_dnswl_client wl.example=127.0.0.[2..4], reject": "c",
+    "permit_dnswl_client wl.example=127.0.0.[3..4], reject": "c",
+    "permit_dnswl_client mute.example, reject": "c", "permit_rhswl_client mute.example, reject": "c",
+    "permit_rhswl_client rhswl.example=127.0.0.3, reject": "c",
+    "reject_rhsbl_sender rhsbl.example=127.0.0.[2;4]": "s", "reject_rhsbl_sender rhsbl.example=127.0.0.[3;4]": "s",
     f"check_client_access {NAMES}": "c", f"check_reverse_client_hostname_access {NAMES}": "c",
     f"check_helo_access {NAMES}": "h", f"check_sender_access {NAMES}": "s",
     f"check_recipient_access {NAMES}": "r", f"check_sasl_access {NAMES}": "c",
@@ -104,7 +113,8 @@ CASES = {
 }
 
 # They refuse none of these: no session has a certificate, and a warning is for the log.
-QUIET = ["warn_if_reject reject", "reject_rbl_client rbl.example=127.0.0.2", f"check_ccert_access {NAMES}"]
+QUIET = ["warn_if_reject reject", "reject_rbl_client rbl.example=127.0.0.2", "reject_rhsbl_sender mute.example",
+         "reject_rhsbl_sender rhsbl.example=127.0.0.[3;4]", f"check_ccert_access {NAMES}"]
 
 SETTINGS = dict(
     mydestination="maison.mrs", local_recipient_maps="inline:{case=x}", local_transport="discard",
