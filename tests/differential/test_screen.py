@@ -65,9 +65,10 @@ class Side:
 
     def __init__(self, kind, place, chain, taken):
         self.instance = kind(place, port=fresh_port(taken), smtpd_tls_chain_files=chain, **BASE,
-                             resolver_nameservers=f"{RESOLVER}@53")
+                             resolver_nameservers=f"{RESOLVER}@53", processes_per_service="1")
         if kind is not Instance:
             del self.instance.parameters["resolver_nameservers"]
+            del self.instance.parameters["processes_per_service"]
         self.ports = {}
         self.instance.extra_services = BEHIND
         for name, settings in SERVICES.items():
