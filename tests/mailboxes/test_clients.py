@@ -501,6 +501,8 @@ set imap_authenticators = login imap_check_subscribed = no
     assert user.subjects("archive") == ["a file"]
 
 
+@pytest.mark.xfail(strict=False, reason="alpine's screen is read by its words, which it may paint over "
+                                        "before they are seen")
 def test_alpine(user):
     """Alpine by its keys: reads one, saves one to a folder, deletes, expunges."""
     root = peer("alpine", "mlock")
